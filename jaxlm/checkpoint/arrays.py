@@ -1,0 +1,98 @@
+"""The arrays of a checkpoint on disk: how Orbax is set up to write and read them."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+
+class ArrayWriter:
+    """Writes a flat dict of arrays in the background.
+
+    OCDBT without compression: 13 files for 430 MB where the plain layout has 73, and half the time
+    of the default compression, which saves 15 % of trained float32 values at best.
+    """
+
+    def __init__(self) -> None:
+        import orbax.checkpoint as ocp  # half a second, which other modules need not pay
+
+        _silence_orbax()
+        self._save_args = ocp.args.PyTreeSave
+        self._checkpointer = ocp.AsyncCheckpointer(
+            ocp.PyTreeCheckpointHandler(use_ocdbt=True, use_compression=False)
+        )
+
+    def start(self, directory: Path, flat: dict[str, Any]) -> None:
+        """Starts writing to a new directory; on return the arrays' buffers may be donated."""
+        self._checkpointer.save(directory.absolute(), args=self._save_args(detach(flat)))
+
+    def wait(self) -> None:
+        """Waits until all processes have written; raises what went wrong."""
+        self._checkpointer.wait_until_finished()
+
+    def close(self) -> None:
+        """Ends Orbax's threads."""
+        self._checkpointer.close()
+
+
+def detach(flat: dict[str, Any]) -> dict[str, Any]:
+    """Copies whatever a writer would otherwise read from memory that the next step may change.
+
+    Orbax copies from an accelerator before its `save` returns. On the CPU backend that copy is only
+    a view, and JAX refuses to donate a viewed buffer: the next step would run several times slower.
+    NumPy arrays may be written to by their owner.
+    """
+    on_cpu = {path: leaf for path, leaf in flat.items() if _is_on_cpu(leaf)}
+    shardings = {path: leaf.sharding for path, leaf in on_cpu.items()}
+    copies = jax.block_until_ready(jax.device_put(on_cpu, shardings, may_alias=False))
+    host = {path: np.array(leaf) for path, leaf in flat.items() if not isinstance(leaf, jax.Array)}
+    return {**flat, **copies, **host}
+
+
+def read_arrays(
+    directory: Path, abstract: dict[str, Any], *, partial: bool = False
+) -> dict[str, Any]:
+    """Reads arrays into the shardings of `abstract`; NumPy arrays where it names none.
+
+    Args:
+      directory: Where `ArrayWriter` wrote.
+      abstract: Path to shape, dtype and perhaps sharding.
+      partial: Whether the directory may hold more than what is asked for.
+    """
+    import orbax.checkpoint as ocp
+
+    _silence_orbax()
+    arguments = ocp.args.PyTreeRestore(
+        item=abstract,
+        restore_args={path: _restore_args(leaf) for path, leaf in abstract.items()},
+        partial_restore=partial,
+    )
+    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+        return checkpointer.restore(directory.absolute(), args=arguments)
+
+
+def _restore_args(leaf: Any) -> Any:
+    import orbax.checkpoint as ocp
+
+    sharding = getattr(leaf, "sharding", None)
+    if sharding is None:
+        return ocp.RestoreArgs(restore_type=np.ndarray, dtype=leaf.dtype)
+    return ocp.ArrayRestoreArgs(sharding=sharding, global_shape=leaf.shape, dtype=leaf.dtype)
+
+
+def _is_on_cpu(leaf: Any) -> bool:
+    if not isinstance(leaf, jax.Array):
+        return False
+    devices: set[jax.Device] = leaf.sharding.device_set
+    return all(device.platform == "cpu" for device in devices)
+
+
+def _is_foreign(record: logging.LogRecord) -> bool:
+    return "orbax" not in record.pathname
+
+
+def _silence_orbax() -> None:
+    """Drops Orbax's log lines: what goes wrong is raised as well, and we say it in one line."""
+    logging.getLogger("absl").addFilter(_is_foreign)  # adding it twice does no harm

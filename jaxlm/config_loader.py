@@ -1,0 +1,255 @@
+"""From a command line to a checked configuration: recipe or config.json, then overrides.
+
+Every mistake is collected first and reported in one message; no value is accepted that nothing
+reads, and every value knows where it came from.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jaxlm import config_json
+from jaxlm.config import TrainConfig
+from jaxlm.config_checks import type_problems, validate, wrong_value
+from jaxlm.config_errors import Given, Problem, nearest, usage_error
+from jaxlm.config_fields import get, leaves, put, sections, settings
+from jaxlm.config_json import diff, digest, from_json, to_json
+from jaxlm.config_origins import recipe_origins
+from jaxlm.config_values import canonical, from_text
+from jaxlm.errors import UserError
+from jaxlm.recipes import known_recipes, run_recipe
+
+__all__ = ["Loaded", "diff", "digest", "from_json", "load", "to_json"]
+
+RUN_DIR = "run_dir"
+_FLAGS = ("--dry-run", "--help")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What a command line asks for.
+
+    Attributes:
+      config: The checked configuration.
+      run_dir: Directory of the run, if one was given.
+      dry_run: Whether only to show what would be done.
+      origins: Where each leaf setting came from, by dotted path.
+      source: The recipe or config.json.
+    """
+
+    config: TrainConfig
+    run_dir: Path | None
+    dry_run: bool
+    origins: dict[str, str]
+    source: Path
+
+
+def load(argv: Sequence[str], num_devices: Callable[[], int] | None = None) -> Loaded:
+    """Reads `RECIPE [section.field=value ...] [run_dir=DIR] [--dry-run]`.
+
+    Args:
+      argv: Arguments without the program's name. `--help` prints all settings, with the values of
+        the recipe if one is given, and leaves with exit code 0.
+      num_devices: Counts the devices of the run, for the checks that depend on them. Called once,
+        after the recipe has been read.
+
+    Raises:
+      UserError: With every problem in one message.
+    """
+    if {"-h", "--help"} & set(argv):
+        _help(argv)
+    base, problems, origins, source = _read_base(argv)
+    draft = _Draft(base, origins, problems, source)
+    recipe_number = _recipe_index(argv)
+    for number, argument in enumerate(argv):
+        if number != recipe_number and argument not in _FLAGS:
+            draft.override(argument, f"command line argument {number + 1}")
+    config = draft.checked(num_devices() if num_devices is not None else None)
+    return Loaded(
+        config=config,
+        run_dir=Path(draft.run_dir) if draft.run_dir is not None else None,
+        dry_run="--dry-run" in argv,
+        origins={setting.path: draft.origins[setting.path] for setting in leaves(config)},
+        source=source,
+    )
+
+
+def _help(argv: Sequence[str]) -> NoReturn:
+    """Prints all settings, with the recipe's values if one is given, and leaves."""
+    from jaxlm.config_help import help_text
+
+    config = None if _recipe_index(argv) is None else _read_base(argv)[0]
+    print(help_text(config))
+    raise SystemExit(0)
+
+
+def _recipe_index(argv: Sequence[str]) -> int | None:
+    """The place of the first argument that is neither a setting nor an option."""
+    places = (i for i, text in enumerate(argv) if not text.startswith("-") and "=" not in text)
+    return next(places, None)
+
+
+def _read_base(argv: Sequence[str]) -> tuple[TrainConfig, list[Problem], dict[str, str], Path]:
+    """Reads the recipe or config.json among the arguments."""
+    index = _recipe_index(argv)
+    if index is None:
+        listed = "\n".join(f"  {recipe}" for recipe in known_recipes()) or "  (none)"
+        raise UserError(
+            "no recipe on the command line: give a recipe or a run's config.json, then settings as "
+            f"section.field=value; the recipes in configs/:\n{listed}"
+        )
+    source = Path(argv[index])
+    if source.suffix == ".json" and source.is_file():
+        data = _parse_json(source)
+        config, problems = config_json.read(data, str(source))
+        if config is None:
+            raise usage_error(problems, f"of {source}")
+        return config, problems, _json_origins(config, data, source), source
+    config = run_recipe(source)
+    return config, [], recipe_origins(config, source), source
+
+
+def _parse_json(source: Path) -> Any:
+    try:
+        return json.loads(source.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        where = f"{source}:{error.lineno}:{error.colno}"
+        raise UserError(f"{where}: not valid JSON: {error.msg}") from None
+    except (UnicodeDecodeError, OSError) as error:
+        raise UserError(f"{source} cannot be read as JSON text: {error}") from None
+
+
+def _json_origins(config: TrainConfig, data: Any, source: Path) -> dict[str, str]:
+    """The key that gave each setting; settings that the file lacks have their defaults."""
+    origins = {}
+    for setting in settings(config):
+        found = data
+        for name in setting.path.split("."):
+            found = found.get(name, MISSING) if isinstance(found, dict) else MISSING
+        given = f"{source}: {setting.path}"
+        origins[setting.path] = f"default, {setting.line}" if found is MISSING else given
+    return origins
+
+
+class _Draft:
+    """A configuration under construction, with all that is wrong with it."""
+
+    def __init__(
+        self, base: TrainConfig, origins: dict[str, str], problems: list[Problem], source: Path
+    ) -> None:
+        self.config = base
+        self.origins = origins
+        self.problems = problems
+        self.source = source
+        self.run_dir: str | None = None
+        self.settings = {setting.path: setting for setting in settings(base)}
+        self.given: dict[str, str] = {}
+
+    def override(self, argument: str, origin: str) -> None:
+        """Applies one `section.field=value`, or records why not."""
+        path, equals, text = argument.partition("=")
+        if argument.startswith("-"):
+            self._unknown_flag(argument, origin)
+        elif not equals:
+            wanted = "one recipe, then settings as section.field=value"
+            self._report("unexpected argument", path, "", origin, wanted)
+        elif path in self.given:
+            first = self.given[path]
+            self._report("setting given twice", path, text, origin, f"one value; another: {first}")
+        elif path == RUN_DIR and text:
+            self.run_dir = text
+        elif path in self.settings:
+            self._set(path, text, origin)
+        else:
+            self._unknown(path, text, origin)
+        self.given.setdefault(path, origin)
+
+    def _set(self, path: str, text: str, origin: str) -> None:
+        annotation = self.settings[path].type
+        try:
+            value = from_text(text, annotation)
+        except ValueError:
+            self.problems.append(wrong_value(path, text, annotation, origin))
+            return
+        self.config = put(self.config, path, value)
+        self.origins[path] = origin
+
+    def _unknown_flag(self, argument: str, origin: str) -> None:
+        name, _, text = argument.lstrip("-").partition("=")
+        close = nearest(name, [*self.settings, *_FLAGS], limit=1)
+        spelt = tuple(n if n in _FLAGS else f"{n}={text or 'VALUE'}" for n in close)
+        wanted = "settings as section.field=value; the options are --dry-run and --help"
+        self._report("unknown option", argument, "", origin, wanted, spelt)
+
+    def _unknown(self, path: str, text: str, origin: str) -> None:
+        named = {name: type(section) for name, section in sections(self.config) if name}
+        section = path.rpartition(".")[0]
+        if path in named:
+            wanted = f"a setting of this section, such as {self._first_of(path)}"
+        elif path == RUN_DIR:
+            wanted = "a directory"
+        elif section in named:
+            wanted = f"a setting of {section} ({named[section].__name__})"
+        else:
+            wanted = "the name of a setting"
+        close = nearest(path, [*self.settings, RUN_DIR]) if path != RUN_DIR else ()
+        what = "a section, not a setting" if path in named else "unknown setting"
+        self._report(what, path, text, origin, wanted, close if path not in named else ())
+
+    def _first_of(self, section: str) -> str:
+        return next(path for path in self.settings if path.startswith(f"{section}."))
+
+    def _report(
+        self,
+        what: str,
+        path: str,
+        text: str,
+        origin: str,
+        wanted: str,
+        close: tuple[str, ...] = (),
+    ) -> None:
+        given = Given(path=path, value=text, origin=origin)
+        self.problems.append(
+            Problem(what=what, settings=(given,), expected=wanted, nearest=close)
+        )
+
+    def checked(self, num_devices: int | None) -> TrainConfig:
+        """The configuration in its one spelling, if nothing is wrong with it."""
+        wrong_types = type_problems(self.config)
+        ill_typed = {problem.settings[0].path for problem in wrong_types}
+        self.problems += wrong_types
+        usable = self._without(ill_typed)
+        if usable is not None:
+            self.problems += [
+                problem
+                for problem in validate(usable, num_devices)
+                if not ill_typed & {given.path for given in problem.settings}
+            ]
+        if self.problems:
+            known = [problem.with_origins(self._origin) for problem in self.problems]
+            hint = f"All settings: python -m jaxlm.train {self.source} --help"
+            raise usage_error(known, f"of {self.source}", hint)
+        return _canonical(self.config)
+
+    def _without(self, ill_typed: set[str]) -> TrainConfig | None:
+        """The configuration with defaults for ill-typed values, so that the rest can be checked."""
+        config: Any = self.config
+        for path in ill_typed:
+            default = self.settings[path].default
+            if default is MISSING:
+                return None
+            config = put(config, path, default)
+        return config
+
+    def _origin(self, path: str) -> str:
+        return self.origins.get(path, "")
+
+
+def _canonical(config: TrainConfig) -> TrainConfig:
+    """Every number in its declared type, so that equal configurations have equal digests."""
+    for setting in leaves(config):
+        value = canonical(get(config, setting.path), setting.type)
+        config = put(config, setting.path, value)
+    return config

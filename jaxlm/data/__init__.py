@@ -1,0 +1,1 @@
+"""From raw text to batches: sources, token store, packing, stream, loader."""

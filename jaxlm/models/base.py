@@ -1,0 +1,318 @@
+"""A model: an embedding, segments of stacked blocks, a final norm and an output matrix.
+
+Stacking, scan, rematerialisation and caches live here, in plain JAX around Linen blocks that each
+know one layer. Parameters are `{"embed", "segments": {name: stacked}, "norm", "unembed"}`; the
+leading dimension of a segment's arrays is the layer.
+"""
+
+import abc
+import importlib
+import math
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxlm.layers.attention import Inputs
+from jaxlm.layers.compute import Compute, RematPolicy, reference
+
+Params = Any
+Stats = Mapping[str, Any]
+Batch = Mapping[str, jax.Array]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(abc.ABC):
+    """Base of every architecture's configuration.
+
+    Attributes:
+      vocab_size: Rows of the embedding; at least the tokenizer's pieces.
+      d_model: Width of the residual stream.
+      num_layers: Transformer blocks.
+      max_seq_len: Longest sequence the model is meant for.
+    """
+
+    vocab_size: int
+    d_model: int
+    num_layers: int
+    max_seq_len: int
+
+    @abc.abstractmethod
+    def build(self, compute: Compute) -> "Model":
+        """The model of this configuration."""
+
+    @abc.abstractmethod
+    def attention_flops_per_token(self, seq_len: int) -> int:
+        """Training FLOPs of attention scores and sums per token, causal attention at half."""
+
+    @abc.abstractmethod
+    def activation_elements_per_token(self, remat: RematPolicy) -> int:
+        """Numbers that one layer keeps for the backward pass, per token, without the scores."""
+
+    @abc.abstractmethod
+    def score_elements_per_token(self, seq_len: int) -> int:
+        """Attention scores of one layer that are in memory at once, per token."""
+
+
+class Segment(NamedTuple):
+    """Equal layers in a row.
+
+    Attributes:
+      name: Key of the segment's parameters.
+      block: One layer: `block(state, inputs, cache) -> (state, cache)`; statistics by `sow` into
+        the collection `stats`; dropout keys by the random stream `dropout`.
+      count: Number of layers.
+    """
+
+    name: str
+    block: nn.Module
+    count: int
+
+
+class Output(NamedTuple):
+    """What a model computes from a batch.
+
+    Attributes:
+      logits: float32 [batch, seq, vocab].
+      hidden: [batch, seq, d_model] after the final norm.
+      stats: Statistics of the blocks by segment, each with a leading layer dimension.
+      cache: Updated key-value caches by segment, or none.
+      hidden_states: On request the embedding and each layer's output: [layers + 1, ...].
+    """
+
+    logits: jax.Array
+    hidden: jax.Array
+    stats: Stats
+    cache: Any
+    hidden_states: jax.Array | None
+
+
+class Encoded(NamedTuple):
+    """A model's computation up to the output matrix; fields as in `Output`."""
+
+    hidden: jax.Array
+    stats: Stats
+    cache: Any
+    hidden_states: jax.Array | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """The pure functions of an architecture.
+
+    Attributes:
+      config: Sizes.
+      compute: Precision and kernels.
+      embed: Tokens to hidden states.
+      segments: The layers.
+      norm: Final norm.
+      unembed: Hidden states and embedding to logits.
+      new_cache: `(batch, max_seq_len) -> cache` of one layer.
+    """
+
+    config: ModelConfig
+    compute: Compute
+    embed: nn.Module
+    segments: tuple[Segment, ...]
+    norm: nn.Module
+    unembed: nn.Module
+    new_cache: Callable[[int, int], Any]
+
+    def init(self, key: jax.Array) -> Params:
+        """Draws the parameters; layer `l` of a segment depends on `l` and the key only."""
+        return nn.meta.unbox(self._init(key))
+
+    def axes(self) -> Any:
+        """Logical axes of every parameter: a tree like `params` with tuples of names as leaves."""
+        boxed = jax.eval_shape(self._init, jax.random.key(0))
+        is_box = lambda x: isinstance(x, nn.LogicallyPartitioned)  # noqa: E731
+        axes = jax.tree.map(lambda box: box.names, boxed, is_leaf=is_box)
+        stacked = lambda names: ("layers", *names)  # noqa: E731
+        is_names = lambda x: isinstance(x, tuple)  # noqa: E731
+        segments = jax.tree.map(stacked, axes["segments"], is_leaf=is_names)
+        return {**axes, "segments": segments}
+
+    def abstract_params(self) -> Params:
+        """Shapes and types of the parameters, without memory."""
+        return jax.eval_shape(self.init, jax.random.key(0))
+
+    def encode(
+        self,
+        params: Params,
+        batch: Batch,
+        key: jax.Array | None = None,
+        cache: Any = None,
+        with_hidden_states: bool = False,
+    ) -> Encoded:
+        """Runs embedding, layers and final norm.
+
+        Args:
+          params: Parameters.
+          batch: `tokens` int32 [batch, seq]; `positions` and `segment_ids` are filled in where
+            missing: positions from 0, one segment.
+          key: Random key of this microbatch, for blocks that draw.
+          cache: From `init_cache`, to continue sequences.
+          with_hidden_states: Also return every layer's output.
+        """
+        tokens = batch["tokens"]
+        positions = batch.get("positions")
+        if positions is None:
+            positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
+        inputs = Inputs(positions, batch.get("segment_ids"))
+        state = {"hidden": self.embed.apply({"params": params["embed"]}, tokens)}
+        hidden_states = [state["hidden"][None]]
+        stats, caches = {}, {}
+        for number, segment in enumerate(self.segments):
+            segment_key = None if key is None else jax.random.fold_in(key, number)
+            state, stats[segment.name], caches[segment.name], hiddens = run_segment(
+                segment,
+                params["segments"][segment.name],
+                state,
+                inputs,
+                segment_key,
+                None if cache is None else cache[segment.name],
+                self.compute,
+                with_hidden_states,
+            )
+            hidden_states.append(hiddens)
+        hidden = self.norm.apply({"params": params["norm"]}, state["hidden"])
+        return Encoded(
+            hidden,
+            stats,
+            caches if cache is not None else None,
+            jnp.concatenate(hidden_states) if with_hidden_states else None,
+        )
+
+    def logits(self, params: Params, hidden: jax.Array) -> jax.Array:
+        """Maps final hidden states [..., d_model] to float32 logits [..., vocab]."""
+        variables = {"params": params.get("unembed", {})}
+        return self.unembed.apply(variables, hidden, params["embed"]["embedding"])
+
+    def apply(
+        self,
+        params: Params,
+        batch: Batch,
+        cache: Any = None,
+        with_hidden_states: bool = False,
+    ) -> Output:
+        """Runs the whole model; arguments as in `encode`."""
+        encoded = self.encode(params, batch, None, cache, with_hidden_states)
+        return Output(self.logits(params, encoded.hidden), *encoded)
+
+    def init_cache(self, batch_size: int, max_seq_len: int) -> Any:
+        """Empty key-value caches for sequences of up to `max_seq_len` tokens."""
+        layer = self.new_cache(batch_size, max_seq_len)
+        stack = lambda count: jax.tree.map(  # noqa: E731
+            lambda x: jnp.zeros((count, *x.shape), x.dtype), layer
+        )
+        return {segment.name: stack(segment.count) for segment in self.segments}
+
+    def _init(self, key: jax.Array) -> Params:
+        """Parameters in their boxes of logical axes."""
+        tokens = jnp.zeros((1, 2), jnp.int32)
+        inputs = Inputs(tokens)
+        hidden = jnp.zeros((1, 2, self.config.d_model), self.compute.dtype)
+        purpose = lambda number: jax.random.fold_in(key, number)  # noqa: E731
+        embed = self.embed.init(purpose(0), tokens)["params"]
+        table = nn.meta.unbox(embed)["embedding"]
+        params = {
+            "embed": embed,
+            "segments": {},
+            "norm": self.norm.init(purpose(1), hidden)["params"],
+        }
+        unembed = self.unembed.init(purpose(2), hidden, table)
+        if "params" in unembed:  # a tied output matrix has no parameters of its own
+            params["unembed"] = unembed["params"]
+        for number, segment in enumerate(self.segments):
+            segment_key = purpose(3 + number)
+            layer_keys = jax.vmap(lambda n, k=segment_key: jax.random.fold_in(k, n))
+            init = lambda k, b=segment.block: b.init(k, {"hidden": hidden}, inputs)["params"]  # noqa: E731
+            params["segments"][segment.name] = jax.vmap(init)(
+                layer_keys(jnp.arange(segment.count))
+            )
+        return params
+
+
+def run_block(
+    block: nn.Module, params: Params, state: Any, inputs: Inputs, key: jax.Array | None, cache: Any
+) -> tuple[Any, Stats, Any]:
+    """Runs one layer.
+
+    Args:
+      block: The layer.
+      params: Its parameters, without a layer dimension.
+      state: Differentiable arrays that travel from layer to layer; `hidden` at least.
+      inputs: Integers of the microbatch, the same for all layers.
+      key: Random key of this layer and microbatch, or none.
+      cache: This layer's cache, or none.
+
+    Returns:
+      The new state, the sown statistics, the new cache.
+    """
+    rngs = {} if key is None else {"dropout": key}
+    variables = {"params": params}
+    (state, cache), sown = block.apply(
+        variables, state, inputs, cache, rngs=rngs, mutable=["stats"]
+    )
+    return state, sown.get("stats", {}), cache
+
+
+def run_segment(
+    segment: Segment,
+    params: Params,
+    state: Any,
+    inputs: Inputs,
+    key: jax.Array | None,
+    cache: Any,
+    compute: Compute,
+    with_hidden_states: bool,
+) -> tuple[Any, Stats, Any, Any]:
+    """Runs a segment's layers by one scan, or unrolled.
+
+    Returns:
+      State, statistics, caches and (on request) outputs; the last three by layer.
+    """
+
+    def layer(state: Any, xs: tuple[Params, jax.Array, Any]) -> tuple[Any, tuple]:
+        layer_params, number, layer_cache = xs
+        layer_key = None if key is None else jax.random.fold_in(key, number)
+        state, stats, layer_cache = run_block(
+            segment.block, layer_params, state, inputs, layer_key, layer_cache
+        )
+        return state, (stats, layer_cache, state["hidden"] if with_hidden_states else None)
+
+    layer = rematerialised(layer, compute.remat)
+    xs = (params, jnp.arange(segment.count), cache)
+    unroll = 1 if compute.scan_layers else segment.count
+    state, (stats, cache, hiddens) = jax.lax.scan(layer, state, xs, unroll=unroll)
+    return state, stats, cache, hiddens
+
+
+def rematerialised(layer: Callable, policy: RematPolicy) -> Callable:
+    """Wraps a layer so that the backward pass recomputes what the policy does not keep."""
+    if policy == "none":
+        return layer
+    keep = {
+        "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+        "full": jax.checkpoint_policies.nothing_saveable,
+    }[policy]
+    # Inside a scan common-subexpression elimination cannot undo the recomputation.
+    return jax.checkpoint(layer, policy=keep, prevent_cse=False)
+
+
+def num_params(config: ModelConfig) -> int:
+    """Number of parameters of a configuration, without allocating them."""
+    shapes = config.build(reference()).abstract_params()
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+
+
+def architectures() -> dict[str, Any]:
+    """Modules of all architectures by name: every file of this folder but `base`."""
+    import jaxlm.models as package
+
+    names = [m.name for m in pkgutil.iter_modules(package.__path__) if m.name != "base"]
+    return {name: importlib.import_module(f"jaxlm.models.{name}") for name in names}
