@@ -1,5 +1,6 @@
 """What a configuration must satisfy: types, ranges, and combinations that span sections."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -35,7 +36,10 @@ RANGES: dict[str, Check] = {
     "objective.max_logits_bytes": POSITIVE,
     "tokenizer.vocab_size": POSITIVE,
     "tokenizer.training_bytes": POSITIVE,
-    "data.path": (lambda value: bool(value) and all(value), "one source or more, none of them empty"),
+    "data.path": (
+        lambda value: bool(value) and all(value),
+        "one source or more, none of them empty",
+    ),
     "data.weights": (
         lambda value: not value or (min(value) >= 0 and sum(value) > 0),
         "0 or more each, and not all 0",
@@ -160,40 +164,36 @@ def _data_problems(config: TrainConfig) -> Iterator[Problem]:
 
 
 def _batch_problems(config: TrainConfig, num_devices: int | None) -> Iterator[Problem]:
+    """Microbatches must be whole, a mesh must use every device, shards must get whole rows."""
     size, accumulation = config.batch.size, config.batch.accumulation
     if size <= 0 or accumulation <= 0:  # out of range, and reported as that
         return
     if size % accumulation:
         yield _problem(config, ("batch.size", "batch.accumulation"), "accumulation divides size")
-        return
     mesh = tuple(f"parallel.{axis}" for axis in MESH_AXES)
     sizes = [get(config, path) for path in mesh]
     if sizes.count(-1) > 1:
         yield _problem(config, mesh, "at most one axis that takes the rest (-1)")
         return
-    fixed = 1
-    for axis_size in sizes:
-        fixed *= axis_size if axis_size > 0 else 1
-    yield from _device_problems(config, mesh, fixed, -1 in sizes, num_devices)
-
-
-def _device_problems(
-    config: TrainConfig, mesh: tuple[str, ...], fixed: int, open_axis: bool, num_devices: int | None
-) -> Iterator[Problem]:
-    """A mesh must use every device, and each of its shards must get whole rows."""
+    fixed = math.prod(axis_size for axis_size in sizes if axis_size > 0)
+    is_open = -1 in sizes
     devices = [] if num_devices is None else [Given(path="devices", value=str(num_devices))]
-    if num_devices is not None and (num_devices % fixed if open_axis else num_devices != fixed):
-        rule = "divides the number of devices" if open_axis else "is the number of devices"
+    if num_devices is not None and (num_devices % fixed if is_open else num_devices != fixed):
+        rule = "divides the number of devices" if is_open else "is the number of devices"
         yield _problem(config, mesh, f"a mesh whose size ({fixed}) {rule}", devices)
         return
-    shards = num_devices if open_axis and num_devices is not None else fixed
-    rows = config.batch.size // config.batch.accumulation
-    if rows % shards:
+    shards = num_devices if is_open and num_devices is not None else fixed
+    if size % accumulation == 0 and (size // accumulation) % shards:
         paths = ("batch.size", "batch.accumulation", *mesh)
-        text = f"rows of a microbatch ({rows}) in equal parts on {shards} devices; "
-        per_microbatch = shards * max(1, round(rows / shards))
-        text += f"size={per_microbatch * config.batch.accumulation} would fit"
-        yield _problem(config, paths, text, devices)
+        yield _problem(config, paths, _whole_rows(size // accumulation, shards), devices)
+
+
+def _whole_rows(rows: int, shards: int) -> str:
+    below = rows // shards * shards
+    fitting = f"{below} or {below + shards}" if below else str(shards)
+    return (
+        f"size / accumulation ({rows} rows) in equal parts on {shards} devices; {fitting} would fit"
+    )
 
 
 def _problem(

@@ -40,8 +40,8 @@ class Problem:
     def with_origins(self, origins: Callable[[str], str]) -> "Problem":
         """Fills in the origins that are not yet known."""
         settings = tuple(
-            setting if setting.origin else replace(setting, origin=origins(setting.path))
-            for setting in self.settings
+            given if given.origin else replace(given, origin=origins(given.path))
+            for given in self.settings
         )
         return replace(self, settings=settings)
 
@@ -69,22 +69,27 @@ def usage_error(problems: Sequence[Problem], subject: str, hint: str = "") -> Us
     return UserError(format_problems(problems, subject, hint))
 
 
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lays rows of equally many cells out in aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "   ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
 def _body(problem: Problem) -> list[str]:
     """Aligned lines: every value with its origin, then the expectation and the nearest names."""
-    name_width = max(len(setting.path) for setting in problem.settings)
-    assigned = [
-        f"{setting.path:<{name_width}} = {setting.value}" if setting.value else setting.path
-        for setting in problem.settings
+    name_width = max(len(given.path) for given in problem.settings)
+    rows = [
+        (
+            f"{given.path:<{name_width}} = {given.value}" if given.value else given.path,
+            f"({given.origin})" if given.origin else "",
+        )
+        for given in problem.settings
     ]
-    width = max(map(len, assigned))
-    lines = [
-        f"     {text:<{width}}   ({setting.origin})" if setting.origin else f"     {text}"
-        for text, setting in zip(assigned, problem.settings, strict=True)
-    ]
-    lines.append(f"   expected  {problem.expected}")
-    if problem.nearest:
-        lines.append(f"   nearest   {', '.join(problem.nearest)}")
-    return lines
+    lines = [*(f"     {line}" for line in columns(rows)), f"   expected  {problem.expected}"]
+    return [*lines, f"   nearest   {', '.join(problem.nearest)}"] if problem.nearest else lines
 
 
 def edit_distance(a: str, b: str) -> int:

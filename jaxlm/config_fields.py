@@ -91,7 +91,9 @@ def settings(config: Any, prefix: str = "") -> Iterator[Setting]:
         declared = optional or annotation
         is_section = dataclasses.is_dataclass(declared) and isinstance(value, declared)
         if not is_section and (owner is not config or not dataclasses.is_dataclass(annotation)):
-            yield Setting(path=path, owner=owner, name=name, type=annotation, doc=docs.get(name, ""))
+            yield Setting(
+                path=path, owner=owner, name=name, type=annotation, doc=docs.get(name, "")
+            )
         if is_section or optional is not None:
             yield from settings(value if is_section else optional, f"{path}.")
 
@@ -145,7 +147,9 @@ def attribute_docs(owner: type) -> dict[str, str]:
 @functools.cache
 def field_line(owner: type, name: str) -> str:
     """The file and line that declare a field, the file relative to the package's parent."""
-    declaring = next(base for base in owner.__mro__ if name in vars(base).get("__annotations__", {}))
+    declaring = next(
+        base for base in owner.__mro__ if name in vars(base).get("__annotations__", {})
+    )
     path = Path(inspect.getsourcefile(declaring) or "")
     shown = "/".join(path.parts[-len(declaring.__module__.split(".")) :])
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -160,6 +160,8 @@ class _Draft:
             self._report("setting given twice", path, text, origin, f"one value; another: {first}")
         elif path == RUN_DIR and text:
             self.run_dir = text
+        elif path == RUN_DIR:
+            self._report("missing value", path, "", origin, "a directory")
         elif path in self.settings:
             self._set(path, text, origin)
         else:
@@ -188,15 +190,13 @@ class _Draft:
         section = path.rpartition(".")[0]
         if path in named:
             wanted = f"a setting of this section, such as {self._first_of(path)}"
-        elif path == RUN_DIR:
-            wanted = "a directory"
         elif section in named:
             wanted = f"a setting of {section} ({named[section].__name__})"
         else:
             wanted = "the name of a setting"
-        close = nearest(path, [*self.settings, RUN_DIR]) if path != RUN_DIR else ()
+        close = () if path in named else nearest(path, [*self.settings, RUN_DIR])
         what = "a section, not a setting" if path in named else "unknown setting"
-        self._report(what, path, text, origin, wanted, close if path not in named else ())
+        self._report(what, path, text, origin, wanted, close)
 
     def _first_of(self, section: str) -> str:
         return next(path for path in self.settings if path.startswith(f"{section}."))
@@ -211,9 +211,7 @@ class _Draft:
         close: tuple[str, ...] = (),
     ) -> None:
         given = Given(path=path, value=text, origin=origin)
-        self.problems.append(
-            Problem(what=what, settings=(given,), expected=wanted, nearest=close)
-        )
+        self.problems.append(Problem(what=what, settings=(given,), expected=wanted, nearest=close))
 
     def checked(self, num_devices: int | None) -> TrainConfig:
         """The configuration in its one spelling, if nothing is wrong with it."""

@@ -55,8 +55,7 @@ class _Keywords:
         self.lines: dict[str, str] = {}
         self.sections = {name for name, _ in sections(config)}
         self.prefix_of_class = {
-            type(section).__name__: f"{name}." if name else ""
-            for name, section in sections(config)
+            type(section).__name__: f"{name}." if name else "" for name, section in sections(config)
         }
         self._visit(_parse(path), None)
 

@@ -1,6 +1,24 @@
-"""Loss, perplexity and bits per byte of a trained model on held-out data."""
+"""Loss, perplexity and bits per byte of a trained model on held-out data.
 
+python -m jaxlm.evaluate RUN_DIR [--max-batches N]
+"""
+
+import argparse
+import contextlib
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from jaxlm.errors import run_main
+
+if TYPE_CHECKING:
+    from jaxlm.config import TrainConfig
+    from jaxlm.data.loader import Loader
+    from jaxlm.data.store import TokenStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,3 +33,98 @@ class EvaluationConfig:
 
     every_steps: int = 100
     max_batches: int = 16
+
+
+class Evaluation(NamedTuple):
+    """Result of an evaluation.
+
+    Attributes:
+      loss: Mean negative log-likelihood of a target, in nats.
+      bits_per_byte: Code length of the text in bits, over its length in UTF-8 bytes; comparable
+        between tokenizers.
+      num_targets: Targets that were predicted.
+      num_bytes: Bytes of text that they stand for.
+    """
+
+    loss: float
+    bits_per_byte: float
+    num_targets: int
+    num_bytes: int
+
+    @property
+    def perplexity(self) -> float:
+        """Exponential of the loss."""
+        return math.exp(self.loss)
+
+
+def validation_batches(config: "TrainConfig", store: "TokenStore", max_batches: int) -> "Loader":
+    """The batches of the validation split, the last one padded with empty rows."""
+    from jaxlm.data.loader import make_loader
+    from jaxlm.data.stream import Stream
+
+    stream = Stream.validation(store, config.batch.seq_len, config.data.packing)
+    num_batches = math.ceil(stream.num_rows / config.batch.size)
+    return make_loader(
+        stream,
+        batch_size=config.batch.size,
+        start_step=0,
+        num_steps=min(num_batches, max_batches) if max_batches else num_batches,
+    )
+
+
+def evaluate(
+    eval_step: Callable[[Any, Any], Any],
+    params: Any,
+    batches: Iterable[dict[str, np.ndarray]],
+    put: Callable[[dict[str, np.ndarray]], Any],
+    token_bytes: np.ndarray,
+) -> Evaluation:
+    """Sums the loss over batches.
+
+    Args:
+      eval_step: From `jaxlm.step.make_eval_step`, jitted.
+      params: Parameters.
+      batches: Host batches.
+      put: Places a host batch on the devices.
+      token_bytes: int32 [vocab], UTF-8 bytes that each token stands for.
+    """
+    sums, num_bytes = [], 0
+    for batch in batches:
+        sums.append(eval_step(params, put(batch)))
+        num_bytes += int(token_bytes[batch["targets"]][batch["loss_weights"] > 0].sum())
+    nats = math.fsum(float(s["cross_entropy"]) for s in sums)
+    num_targets = sum(int(s["targets"]) for s in sums)
+    bits = nats / math.log(2)
+    return Evaluation(
+        nats / max(num_targets, 1), bits / max(num_bytes, 1), num_targets, num_bytes
+    )
+
+
+def main() -> None:
+    """Evaluates the newest checkpoint of a run."""
+    parser = argparse.ArgumentParser(prog="python -m jaxlm.evaluate", description=__doc__)
+    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("--max-batches", type=int, default=0, help="0 (default): all of the split")
+    arguments = parser.parse_args()
+
+    import jax
+
+    from jaxlm.step import make_eval_step
+    from jaxlm.trained import load_run, open_store
+
+    run = load_run(arguments.run_dir)
+    store = open_store(run)
+    eval_step = jax.jit(make_eval_step(run.model, run.config.objective))
+    batches = validation_batches(run.config, store, arguments.max_batches)
+    put = lambda batch: {k: v for k, v in batch.items() if k != "sample_id"}  # noqa: E731
+    with contextlib.closing(batches):
+        result = evaluate(eval_step, run.params, batches, put, run.tokenizer.token_bytes())
+    print(f"run              {arguments.run_dir}, step {run.step}")
+    print(f"validation text  {result.num_targets:,} tokens, {result.num_bytes:,} bytes")
+    print(f"loss             {result.loss:.4f} nats per token")
+    print(f"perplexity       {result.perplexity:.2f}")
+    print(f"bits per byte    {result.bits_per_byte:.4f}")
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -17,7 +17,14 @@ Step = Callable[["TrainState", Batch], tuple["TrainState", Metrics]]
 
 # Purposes of random keys: fold_in(fold_in(seed, purpose), step or sample).
 INIT, DROPOUT = 0, 1
-MAX_SKIPPED = 3
+# What a batch holds on the device, each [batch, seq].
+BATCH_DTYPES = {
+    "tokens": jnp.int32,
+    "targets": jnp.int32,
+    "positions": jnp.int32,
+    "segment_ids": jnp.int32,
+    "loss_weights": jnp.float32,
+}
 
 
 @flax.struct.dataclass

@@ -10,7 +10,7 @@ import socket
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from jaxlm.errors import ExitCode, UserError
 
@@ -60,8 +60,9 @@ class RunLock:
         traceback: TracebackType | None,
     ) -> None:
         # The file stays, empty: unlinking it would let two writers lock two different files.
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
+        if self._descriptor in _descriptors:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
         self._close()
 
     def _acquire(self) -> None:
@@ -70,15 +71,16 @@ class RunLock:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._refuse(_patient_read(self._path))
+            self._refuse(_patient_read(self._path), "")
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
                 raise
             holder = _read(self._path)
             if holder and _may_be_alive(holder):
-                self._refuse(holder)
+                remedy = f" If that process is certainly gone, delete {self._path}."
+                self._refuse(holder, remedy)
 
-    def _refuse(self, holder: dict[str, Any]) -> None:
+    def _refuse(self, holder: dict[str, Any], remedy: str) -> NoReturn:
         self._close()
         who = (
             f"process {holder['pid']} on host {holder['host']}, "
@@ -88,16 +90,15 @@ class RunLock:
         )
         raise UserError(
             f"run directory {self._path.parent} is in use by {who}. "
-            "Wait for it, stop it, or choose another run directory. "
-            f"If that process is certainly gone, delete {self._path}.",
+            f"Wait for it, stop it, or choose another run directory.{remedy}",
             ExitCode.LOCKED,
         )
 
     def _close(self) -> None:
-        if self._descriptor >= 0:
-            _descriptors.discard(self._descriptor)
+        if self._descriptor in _descriptors:
+            _descriptors.remove(self._descriptor)
             os.close(self._descriptor)
-            self._descriptor = -1
+        self._descriptor = -1
 
 
 def _drop_in_child() -> None:

@@ -48,11 +48,14 @@ def differences(saved: Description, wanted: Description) -> list[str]:
 
 def num_bytes(flat: dict[str, Any]) -> int:
     """Returns the size of all arrays together, each global array counted once."""
-    return sum(
-        np.asarray(leaf).nbytes if np.isscalar(leaf) else leaf.nbytes for leaf in flat.values()
-    )
+    return sum(_as_array(leaf).nbytes for leaf in flat.values())
 
 
 def _describe(leaf: Any) -> str:
-    array = leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
+    array = _as_array(leaf)
     return f"{np.dtype(array.dtype).name}[{','.join(map(str, array.shape))}]"
+
+
+def _as_array(leaf: Any) -> Any:
+    """Gives Python scalars a dtype; leaves arrays, abstract ones too, where they are."""
+    return leaf if hasattr(leaf, "dtype") else np.asarray(leaf)

@@ -58,6 +58,7 @@ class Writer:
           UserError: This save or the one before failed (exit code 74); older checkpoints are
             intact.
         """
+        assert metadata.keys().isdisjoint({"step", "tree"})
         self.wait()
         flat = tree.flatten(state)
         temporary = self._directory / f"{TEMPORARY}{step_name(step)}"
@@ -70,6 +71,8 @@ class Writer:
             self._arrays.start(temporary / ARRAYS, flat)
         except Exception as error:
             shutil.rmtree(temporary, ignore_errors=True)
+            if not isinstance(error, OSError):
+                raise
             raise storage_error(self._directory, step, error) from error
         self._thread = threading.Thread(
             target=self._finish, args=(step, temporary), name=f"checkpoint-{step}"

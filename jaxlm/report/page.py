@@ -84,7 +84,7 @@ def cards(values: Iterable[tuple[str, str, str]]) -> Html:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:
-    """A table; cells that are numbers align to the right."""
+    """A table; nothing where it has no rows."""
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in header)
     lines = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
     if not lines:
@@ -95,8 +95,17 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:
     )
 
 
-def mapping(values: Mapping[str, Any]) -> Html:
-    """A nested mapping as a definition table; mappings inside become foldable groups."""
+def mapping(values: Mapping[str, Any], is_open: bool = False) -> Html:
+    """A nested mapping as a definition table.
+
+    Args:
+      values: Settings; mappings inside become foldable groups, and a group of like mappings a
+        table with a row for each.
+      is_open: Unfold the groups.
+    """
+    if _is_tabular(values):
+        keys = next(iter(values.values())).keys()
+        return table(("", *keys), [(name, *map(row.get, keys)) for name, row in values.items()])
     flat = {key: value for key, value in values.items() if not _is_group(value)}
     groups = {key: value for key, value in values.items() if _is_group(value)}
     rows = "".join(
@@ -104,7 +113,7 @@ def mapping(values: Mapping[str, Any]) -> Html:
         for key, value in flat.items()
     )
     own = f'<div class="scroll"><table class="pairs"><tbody>{rows}</tbody></table></div>'
-    folded = join(details(key, mapping(value)) for key, value in groups.items())
+    folded = join(details(key, mapping(value, is_open), is_open) for key, value in groups.items())
     return Html((own if rows else "") + folded)
 
 
@@ -126,12 +135,22 @@ def _wrapped(tag: str, name: str, parts: Iterable[str]) -> Html:
 
 def _cell(value: object) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return f'<td class="number">{text(f"{value:,}")}</td>'
+        return f"<td>{text(f'{value:,}')}</td>"
     return f"<td>{text(value)}</td>"
 
 
 def _is_group(value: object) -> bool:
     return isinstance(value, Mapping) and bool(value)
+
+
+def _is_tabular(values: Mapping[str, Any]) -> bool:
+    """Whether all values are mappings with the same keys and no mappings inside."""
+    rows = list(values.values())
+    return (
+        len(rows) > 1
+        and all(_is_group(row) and row.keys() == rows[0].keys() for row in rows)
+        and not any(_is_group(value) for row in rows for value in row.values())
+    )
 
 
 def _shown(value: object) -> str:

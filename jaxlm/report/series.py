@@ -1,6 +1,8 @@
 """Curves of a run as points: gaps, smoothing, and thinning that keeps the extremes."""
 
+import itertools
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -27,17 +29,32 @@ def num_non_finite(records: Iterable[Mapping[str, Any]], key: str) -> int:
 
 
 def smooth(curve: Sequence[Point]) -> list[Point]:
-    """Exponential moving average over about a fiftieth of the curve, without start-up bias.
+    """Mean over a window of about a thirtieth of the curve, centred on each point.
 
-    Source: the bias correction of Kingma and Ba, 2015, Adam (arXiv:1412.6980), section 3.
+    Towards the ends the window shrinks on both sides, so that the smoothed curve does not lag
+    behind a falling one, down to an eighth, below which it would be noise again.
     """
-    decay = 1 - 1 / max(1.0, len(curve) / 50)
-    mean, weight, smoothed = 0.0, 0.0, []
-    for x, y in curve:
-        mean = decay * mean + (1 - decay) * y
-        weight = decay * weight + (1 - decay)
-        smoothed.append((x, mean / weight))
+    most = len(curve) // 60
+    sums = [0.0, *itertools.accumulate(y for _, y in curve)]
+    smoothed = []
+    for index, (x, _) in enumerate(curve):
+        half = max(most // 8, min(most, index, len(curve) - 1 - index))
+        first, last = max(0, index - half), min(len(curve), index + half + 1)
+        smoothed.append((x, (sums[last] - sums[first]) / (last - first)))
     return smoothed
+
+
+def split_outliers(curve: Sequence[Point]) -> tuple[list[Point], list[Point]]:
+    """Parts a curve of positive values into ordinary ones and those over ten times the median.
+
+    A step that compiles takes a hundred times as long as the others; on one axis with it, nothing
+    could be read off them.
+    """
+    if not curve:
+        return [], []
+    limit = 10 * statistics.median(y for _, y in curve)
+    usual = [point for point in curve if point[1] <= limit]
+    return usual, [point for point in curve if point[1] > limit]
 
 
 def thin(curve: Sequence[Point], buckets: int = _BUCKETS) -> list[Point]:

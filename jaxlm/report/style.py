@@ -3,7 +3,7 @@
 STYLE = """
 :root {
   --paper: #fbfaf7; --card: #ffffff; --ink: #1d1c1a; --soft: #6a665e; --rule: #e4e0d8;
-  --main: #1f5fa8; --raw: #a9c4e2; --other: #c2541b; --good: #2c7a4b; --bad: #b3261e;
+  --main: #1f5fa8; --raw: #97b8de; --other: #c2541b; --good: #2c7a4b; --bad: #b3261e;
   --code: #f3f0ea;
   --part0: #1f5fa8; --part1: #d98f3a; --part2: #4f9d76; --part3: #8a6bb8; --part4: #c2541b;
   --part5: #5fa8b8; --part6: #a39a3c; --part7: #8d8880;
@@ -41,21 +41,30 @@ section { margin-top: 3rem; }
 .status.failed { color: var(--bad); }
 .status.preempted, .status.running { color: var(--other); }
 .cards {
-  display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); gap: 1px;
-  margin: 2rem 0 0; background: var(--rule); border: 1px solid var(--rule); border-radius: .5rem;
+  display: flex; flex-wrap: wrap; gap: 1px;
+  margin: 2rem 0 0; background: var(--card); border: 1px solid var(--rule); border-radius: .5rem;
   overflow: hidden;
 }
-.cards div { background: var(--card); padding: .8rem 1rem; box-shadow: 0 0 0 1px var(--rule); }
+.cards div {
+  flex: 1 1 13rem; background: var(--card); padding: .8rem 1rem; box-shadow: 0 0 0 1px var(--rule);
+}
 .cards dt { color: var(--soft); font-size: .8rem; }
 .cards dd { margin: 0; font-size: 1.35rem; line-height: 1.3; overflow-wrap: anywhere; }
 .cards dd.remark { font-size: .8rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(27rem, 100%), 1fr)); gap: 2rem 2.5rem; }
+.charts {
+  display: grid; gap: 2rem 2.5rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(27rem, 100%), 1fr));
+}
 .charts .chart:first-child { grid-column: 1 / -1; }
 .chart { margin: 0; min-width: 0; }
 .chart .remark { margin: .25rem 0 0 3.5rem; }
-figcaption { display: flex; flex-wrap: wrap; align-items: baseline; gap: .1rem 1rem; margin-bottom: .4rem; }
+figcaption {
+  display: flex; flex-wrap: wrap; align-items: baseline; gap: .1rem 1rem; margin-bottom: .4rem;
+}
 output { margin-left: auto; font-size: .85rem; color: var(--soft); min-height: 1.3rem; }
-.legend { display: flex; flex-wrap: wrap; gap: .1rem 1rem; list-style: none; margin: 0; padding: 0; }
+.legend {
+  display: flex; flex-wrap: wrap; gap: .1rem 1rem; list-style: none; margin: 0; padding: 0;
+}
 .key { width: 12px; height: 12px; margin-right: .4rem; vertical-align: -1px; }
 .axes { display: grid; grid-template-columns: 3.5rem 1fr; }
 .axes svg { display: block; width: 100%; overflow: visible; }
@@ -69,6 +78,7 @@ svg text { fill: var(--soft); font-size: 12px; }
 svg path { fill: none; vector-effect: non-scaling-stroke; }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .curve { stroke-width: 1.8; stroke-linejoin: round; }
+.key .curve { stroke-width: 3; }
 .main { stroke: var(--main); }
 .raw { stroke: var(--raw); stroke-width: 1; }
 .other { stroke: var(--other); }
@@ -79,11 +89,17 @@ svg path { fill: none; vector-effect: non-scaling-stroke; }
 .part3 { fill: var(--part3); } .part4 { fill: var(--part4); } .part5 { fill: var(--part5); }
 .part6 { fill: var(--part6); } .part7 { fill: var(--part7); }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; margin: .5rem 0; width: 100%; }
-th, td { text-align: left; padding: .35rem 1.25rem .35rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
+table {
+  border-collapse: collapse; font-size: .9rem; margin: .5rem 0;
+  min-width: min(34rem, 100%);
+}
+th, td {
+  text-align: left; padding: .35rem 2rem .35rem 0; border-bottom: 1px solid var(--rule);
+  vertical-align: top;
+}
 thead th { color: var(--soft); font-weight: 500; font-size: .8rem; }
 td { overflow-wrap: anywhere; }
-td.number { text-align: right; }
+td:last-child, th:last-child { padding-right: 0; }
 .pairs th { width: 14rem; font-weight: 400; color: var(--soft); white-space: nowrap; }
 details { border-bottom: 1px solid var(--rule); padding: .4rem 0; }
 details details { margin-left: 1.2rem; border: 0; }
@@ -146,8 +162,8 @@ for (const plot of document.querySelectorAll("svg.plot")) {
     const x = longest[index][0];
     const step = Math.round(left + (x / width) * (right - left));
     const values = curves.map(({ name, points }) => {
-      const value_ = show(value(points[nearest(points, x)][1]));
-      return curves.length > 1 ? `${name} ${value_}` : value_;
+      const shown = show(value(points[nearest(points, x)][1]));
+      return curves.length > 1 ? `${name} ${shown}` : shown;
     });
     output.textContent = [`step ${step.toLocaleString("en")}`, ...values].join(" \\u00b7 ");
     cursor.setAttribute("d", `M${x} 0V${height}`);

@@ -1,0 +1,120 @@
+"""What a run would be: its settings and their origins, its size, cost and schedules. Writes nothing."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import jax
+import numpy as np
+
+from jaxlm.config_errors import columns
+from jaxlm.config_fields import get, leaves
+from jaxlm.config_loader import Loaded, digest
+from jaxlm.config_values import to_text
+from jaxlm.data import prepare
+from jaxlm.layers.compute import resolve
+from jaxlm.models.base import num_params
+from jaxlm.monitor.memory import memory_estimate
+from jaxlm.monitor.throughput import flops_per_token
+from jaxlm.timeline import learning_rate
+
+_BARS = "▁▂▃▄▅▆▇█"
+_MAX_VALUE_WIDTH = 40
+
+
+def describe(loaded: Loaded, devices: Sequence[jax.Device] | None = None) -> str:
+    """The whole report as text.
+
+    Args:
+      loaded: A checked command line.
+      devices: Devices of the run; all by default.
+    """
+    devices = jax.devices() if devices is None else devices
+    config = loaded.config
+    return "\n\n".join(
+        [
+            f"Dry run of {loaded.source}: nothing is written.",
+            _block("Configuration", _setting_rows(loaded)),
+            f"  digest {digest(config)}",
+            _block("Size and cost", _cost_rows(loaded, len(devices))),
+            _block(f"Memory of each device ({_kinds(devices)})", _memory_rows(loaded, devices)),
+            "Schedules\n"
+            + _curve(
+                "learning rate", learning_rate(config.optim, config.num_steps), config.num_steps
+            ),
+            "\n".join(["Data", *(f"  {line}" for line in prepare.plan(config))]),
+            _run_dir_line(loaded),
+        ]
+    )
+
+
+def sparkline(values: Sequence[float], low: float | None = None) -> str:
+    """Draws values as bars of eight heights, from the least value (or `low`) to the greatest."""
+    array = np.asarray(values, np.float64)
+    low = float(array.min()) if low is None else low
+    span = float(array.max()) - low
+    heights = (array - low) / span if span > 0 else np.ones_like(array)
+    last = len(_BARS) - 1
+    return "".join(_BARS[int(round(height * last))] for height in np.clip(heights, 0, 1))
+
+
+def _block(title: str, rows: Iterator[tuple[str, ...]]) -> str:
+    return "\n".join([title, *(f"  {line}" for line in columns(list(rows)))])
+
+
+def _setting_rows(loaded: Loaded) -> Iterator[tuple[str, ...]]:
+    for setting in leaves(loaded.config):
+        text = to_text(get(loaded.config, setting.path))
+        if len(text) > _MAX_VALUE_WIDTH:
+            text = f"{text[: _MAX_VALUE_WIDTH - 3]}..."
+        yield setting.path, text, loaded.origins[setting.path]
+
+
+def _cost_rows(loaded: Loaded, num_devices: int) -> Iterator[tuple[str, ...]]:
+    config = loaded.config
+    tokens_per_step = config.batch.size * config.batch.seq_len
+    tokens, flops = tokens_per_step * config.num_steps, flops_per_token(config)
+    parameters = num_params(config.model)
+    yield "parameters", f"{parameters:,}"
+    yield "tokens per step", f"{tokens_per_step:,} ({tokens_per_step // num_devices:,} a device)"
+    yield "tokens in all", f"{tokens:,} ({tokens / parameters:.3g} a parameter)"
+    yield "FLOPs per token", f"{flops:.4g} (forward and backward)"
+    yield "FLOPs in all", f"{float(flops) * tokens:.4g}"
+
+
+def _memory_rows(loaded: Loaded, devices: Sequence[jax.Device]) -> Iterator[tuple[str, ...]]:
+    compute = resolve(loaded.config.compute, devices[0])
+    for kind, size in memory_estimate(loaded.config, compute, len(devices)).items():
+        yield kind, _bytes(size)
+    yield "computed as", compute.describe()
+
+
+def _bytes(size: float) -> str:
+    """A size in the largest binary unit that keeps it above one."""
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.4g} {unit}"
+        size /= 1024
+    return f"{size:.4g} GiB"
+
+
+def _kinds(devices: Sequence[jax.Device]) -> str:
+    return f"{len(devices)} x {devices[0].device_kind}"
+
+
+def _curve(name: str, schedule: Callable[[np.ndarray], jax.Array], num_steps: int) -> str:
+    """A schedule over the run's steps as one line of bars and its least, greatest and last value."""
+    width = min(60, num_steps)
+    steps = np.linspace(0, num_steps - 1, width).round().astype(np.int64)
+    values = np.asarray(schedule(steps), np.float64)
+    peak = int(values.argmax())
+    return (
+        f"  {name}  {sparkline(list(values), low=0.0)}\n"
+        f"    {values[0]:.3g} at step 0, {values[peak]:.3g} at {steps[peak]}, "
+        f"{values[-1]:.3g} at {steps[-1]}"
+    )
+
+
+def _run_dir_line(loaded: Loaded) -> str:
+    if loaded.run_dir is None:
+        return "Run directory: a new one would be made"
+    state = "exists" if loaded.run_dir.exists() else "would be made"
+    return f"Run directory: {loaded.run_dir} ({state})"

@@ -1,0 +1,154 @@
+"""Builds the parts of a run from its configuration: data, model, state, compiled step."""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from jaxlm import step as steps
+from jaxlm.checkpoint.commit import prepare_directory
+from jaxlm.checkpoint.fallback import newest_good
+from jaxlm.checkpoint.restore import read_metadata, restore
+from jaxlm.config import TrainConfig
+from jaxlm.data.prepare import check_tokenizer, prepare
+from jaxlm.data.store import TokenStore
+from jaxlm.data.stream import Stream
+from jaxlm.errors import ExitCode, UserError
+from jaxlm.layers.compute import resolve
+from jaxlm.models.base import Batch, Model
+from jaxlm.monitor.progress import Progress
+from jaxlm.optim.adamw import make_optimizer
+from jaxlm.parallel.mesh import make_mesh
+from jaxlm.parallel.sharding import batch_sharding, shardings
+from jaxlm.run_directory import RunDirectory
+from jaxlm.timeline import learning_rate
+
+HostBatch = dict[str, np.ndarray]
+
+
+class Parts(NamedTuple):
+    """What a run is made of.
+
+    Attributes:
+      store: Tokens and tokenizer.
+      stream: Training samples.
+      mesh: The devices.
+      model: The architecture's pure functions.
+      state: Training state on the devices, freshly drawn or restored.
+      train_step: Compiled step; donates the state.
+      eval_step: Jitted evaluation step.
+    """
+
+    store: TokenStore
+    stream: Stream
+    mesh: Mesh
+    model: Model
+    state: steps.TrainState
+    train_step: steps.Step
+    eval_step: Callable[[Any, Batch], Any]
+
+    def put(self, rows: HostBatch) -> Batch:
+        """Places this host's rows of a global batch on the devices."""
+        place = batch_sharding(self.mesh)
+        return {
+            name: jax.make_array_from_process_local_data(place, rows[name])
+            for name in steps.BATCH_DTYPES
+        }
+
+
+def build(config: TrainConfig, directory: RunDirectory, progress: Progress) -> Parts:
+    """Builds everything; restores the newest good checkpoint if there is one."""
+    with directory.timed("prepare"):
+        store = prepare(config, progress.note, progress.phase)
+        keep_tokenizer(store, directory)
+        data, batch = config.data, config.batch
+        stream = Stream(store, "train", batch.seq_len, config.seed, data.packing, data.weights)
+    mesh = make_mesh(config.parallel)
+    device = mesh.devices.flat[0]
+    compute = resolve(config.compute, device)
+    progress.note(f"{mesh.devices.size} x {device.device_kind}: {compute.describe()}")
+    model = config.model.build(compute)
+    optimizer = make_optimizer(config.optim, model.axes())
+    draw = lambda: steps.init_state(model, optimizer, config.seed)  # noqa: E731
+    with jax.set_mesh(mesh):
+        abstract = jax.eval_shape(draw)
+        places = shardings(steps.state_axes(model, abstract), abstract, mesh)
+        state = restored(abstract, places, config, directory, store, progress)
+        if state is None:
+            state = jax.jit(draw, out_shardings=places)()
+        with directory.timed("compile"):
+            train_step = compiled_step(config, model, optimizer, mesh, state, places, progress)
+    eval_step = jax.jit(steps.make_eval_step(model, config.objective))
+    return Parts(store, stream, mesh, model, state, train_step, eval_step)
+
+
+def keep_tokenizer(store: TokenStore, directory: RunDirectory) -> None:
+    """Copies the tokenizer into the run, or checks that the run's own is still the store's."""
+    if directory.tokenizer.exists():
+        from jaxlm.tokenizers import load
+
+        check_tokenizer(store, load(directory.tokenizer).fingerprint)
+    else:
+        directory.tokenizer.write_bytes(store.tokenizer_path.read_bytes())
+
+
+def restored(
+    abstract: steps.TrainState,
+    places: steps.TrainState,
+    config: TrainConfig,
+    directory: RunDirectory,
+    store: TokenStore,
+    progress: Progress,
+) -> steps.TrainState | None:
+    """The state of the newest good checkpoint, on its devices; none in a new run.
+
+    Raises:
+      UserError: Every checkpoint is damaged, or the data is not what they were trained on.
+    """
+    prepare_directory(directory.checkpoints)
+    info = newest_good(directory.checkpoints, progress.note, verify=config.checkpoint.verify)
+    if info is None:
+        return None
+    trained_on = read_metadata(info)["store_digest"]
+    if trained_on != store.digest:
+        raise UserError(
+            f"{info.path} was trained on token store {trained_on[:12]}, but {store.directory} is "
+            f"{store.digest[:12]}: the text or a library has changed; restore the store, or start "
+            "a new run in another run_dir=",
+            ExitCode.UNUSABLE,
+        )
+    progress.note(f"resuming from step {info.step} ({info.path})")
+    directory.event("resume", step=info.step)
+    placed = jax.tree.map(
+        lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), abstract, places
+    )
+    return restore(info, placed)
+
+
+def compiled_step(
+    config: TrainConfig,
+    model: Model,
+    optimizer: Any,
+    mesh: Mesh,
+    state: steps.TrainState,
+    places: steps.TrainState,
+    progress: Progress,
+) -> steps.Step:
+    """Compiles the training step for its one batch shape; any other shape is refused by it."""
+    schedule = learning_rate(config.optim, config.num_steps)
+    train_step = steps.make_train_step(
+        model, config.objective, optimizer, schedule, config.seed, config.batch.accumulation
+    )
+    shape, place = (config.batch.size, config.batch.seq_len), batch_sharding(mesh)
+    batch = {
+        name: jax.ShapeDtypeStruct(shape, dtype, sharding=place)
+        for name, dtype in steps.BATCH_DTYPES.items()
+    }
+    jitted = jax.jit(train_step, donate_argnums=0, out_shardings=(places, None))
+    began = time.perf_counter()
+    compiled = jitted.lower(state, batch).compile()
+    progress.note(f"training step compiled in {time.perf_counter() - began:.1f} s")
+    return compiled

@@ -1,0 +1,30 @@
+"""Cuts long text into stretches that can be tokenized one by one."""
+
+import re
+from collections.abc import Iterator
+
+# No piece spans the beginning of a run of white space: a piece carries white space only in front,
+# and line feeds and tabs are pieces of their own. A cut there changes no id.
+_RUN_BEGINS = re.compile(r"(?<=[^ \n\t])[ \n\t]")
+_LOOK_BACK = 4096
+
+
+def cut_text(text: str, limit: int) -> Iterator[str]:
+    """Yields stretches of at most `limit` characters that join to `text`.
+
+    Cuts where a run of white space begins; within text that has none near, at the limit.
+    """
+    start = 0
+    while len(text) - start > limit:
+        end = _cut_before(text, start, start + limit)
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def _cut_before(text: str, start: int, end: int) -> int:
+    begins = max(start + 1, end - _LOOK_BACK)
+    cut = end
+    for match in _RUN_BEGINS.finditer(text, begins, end):
+        cut = match.start()
+    return cut

@@ -1,0 +1,219 @@
+"""Train a model: `python -m jaxlm.train configs/NAME.py [section.key=value ...] [run_dir=DIR]`.
+
+`run` opens the run's directory, `train` is the loop; what a step does is in `jaxlm.step`, how the
+parts are built in `jaxlm.parts`.
+"""
+
+import contextlib
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import jax
+
+from jaxlm.checkpoint.lock import RunLock
+from jaxlm.checkpoint.writer import Writer
+from jaxlm.config import TrainConfig
+from jaxlm.config_json import digest, to_json
+from jaxlm.config_loader import load
+from jaxlm.data.loader import make_loader
+from jaxlm.environment import versions
+from jaxlm.errors import ExitCode, UserError, run_main
+from jaxlm.evaluate import evaluate, validation_batches
+from jaxlm.generate import sample_text
+from jaxlm.interruption import Interruption, watch_signals
+from jaxlm.monitor.progress import Progress
+from jaxlm.monitor.run_log import Pending, RunLog
+from jaxlm.parts import Parts, build
+from jaxlm.report.run import write_report
+from jaxlm.run_directory import RunDirectory, check_resume, default_path, read_config
+from jaxlm.step import TrainState
+
+
+def main() -> int:
+    """Reads the command line and trains."""
+    arguments = sys.argv[1:]
+    loaded = load(arguments, jax.device_count)
+    if loaded.dry_run:
+        from jaxlm.dry_run import dry_run
+
+        return dry_run(loaded)
+    path = loaded.run_dir or default_path(loaded.config)
+    command = ["python", "-m", "jaxlm.train", *arguments]
+    if loaded.run_dir is None:
+        command.append(f"run_dir={path}")
+    return run(loaded.config, path, shlex.join(command))
+
+
+def run(config: TrainConfig, path: Path, command: str) -> int:
+    """Runs a configuration in a directory: starts, resumes, or says that it is finished.
+
+    Args:
+      config: The configuration.
+      path: The run's directory.
+      command: What resumes the run.
+
+    Returns:
+      The exit code.
+
+    Raises:
+      UserError: Whatever a user can mend.
+    """
+    directory = RunDirectory(path)
+    progress = Progress(config.num_steps, config.monitor.log_every_steps)
+    with RunLock(path), progress, watch_signals() as interruption:
+        if directory.status() != "new":
+            check_resume(read_config(path), config, progress.note)
+        if directory.status() == "done" and directory.step() >= config.num_steps:
+            progress.note(f"this run is finished; its report: {directory.report}")
+            return ExitCode.DONE
+        progress.note(f"run directory {path}")
+        directory.write_json("config.json", to_json(config))
+        directory.write_text("command.txt", command + "\n")
+        directory.write_json("versions.json", versions())
+        directory.write_status("running", directory.step())
+        try:
+            return train(config, build(config, directory, progress), directory, progress, interruption)
+        except BaseException as error:
+            status = "preempted" if isinstance(error, KeyboardInterrupt) else "failed"
+            with contextlib.suppress(UserError):
+                directory.write_status(status, directory.step())
+            raise
+
+
+def train(
+    config: TrainConfig,
+    parts: Parts,
+    directory: RunDirectory,
+    progress: Progress,
+    interruption: Interruption,
+) -> int:
+    """The loop.
+
+    A step's metrics are fetched when the next step has been dispatched, so that the device does
+    not wait for the host; before a save or an evaluation they are fetched at once.
+    """
+    state, start, num_steps = parts.state, int(parts.state.step), config.num_steps
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(interruption.defer())
+        stack.enter_context(jax.set_mesh(parts.mesh))
+        log = stack.enter_context(contextlib.closing(open_log(config, parts, directory, progress)))
+        writer = stack.enter_context(
+            contextlib.closing(Writer(directory.checkpoints, config.checkpoint))
+        )
+        batches = stack.enter_context(
+            contextlib.closing(
+                make_loader(
+                    parts.stream,
+                    batch_size=config.batch.size,
+                    start_step=start,
+                    num_steps=num_steps - start,
+                )
+            )
+        )
+        if not log.has_validation(start):
+            validate(config, parts, state, start, log)
+        log.restart_clock()
+        pending: Pending | None = None
+        for step in range(start + 1, num_steps + 1):
+            began = time.perf_counter()
+            rows = next(batches)
+            waited = time.perf_counter() - began
+            state, metrics = parts.train_step(state, parts.put(rows))
+            if pending is not None:
+                log.step(pending, writer.last_saved)
+            pending = Pending(step, metrics, waited)
+
+            stopped = interruption.requested
+            saves = stopped or is_due(step, config.checkpoint.every_steps, num_steps)
+            evaluates = not stopped and is_due(step, config.evaluation.every_steps, num_steps)
+            if not saves and not evaluates:
+                continue
+            log.step(pending, writer.last_saved)
+            pending = None
+            if saves:
+                save(config, parts, state, step, writer, directory)
+            if evaluates:
+                validate(config, parts, state, step, log)
+            if stopped and step < num_steps:
+                writer.wait()
+                directory.write_status("preempted", step)
+                progress.note(f"{stopped}: saved step {step}; resume with: {directory.command()}")
+                return ExitCode.RESTART
+            log.restart_clock()
+        writer.wait()
+        finish(config, parts, state, directory, progress)
+    return ExitCode.DONE
+
+
+def is_due(step: int, every_steps: int, num_steps: int) -> bool:
+    """Whether something that happens every so many steps, and after the last one, is due."""
+    return step == num_steps or (every_steps > 0 and step % every_steps == 0)
+
+
+def open_log(
+    config: TrainConfig, parts: Parts, directory: RunDirectory, progress: Progress
+) -> RunLog:
+    """Opens the run's log where the state stands."""
+    devices = list(parts.mesh.devices.flat)
+    dtype = parts.model.compute.dtype.name
+    start = int(parts.state.step)
+    return RunLog(config, directory, progress, devices, dtype, parts.store.digest, start)
+
+
+def save(
+    config: TrainConfig,
+    parts: Parts,
+    state: TrainState,
+    step: int,
+    writer: Writer,
+    directory: RunDirectory,
+) -> None:
+    """Starts saving a checkpoint; returns when the state may be donated again."""
+    with directory.timed("save", step=step):
+        writer.save(
+            step,
+            state,
+            {
+                "store_digest": parts.store.digest,
+                "config_digest": digest(config),
+                "versions": versions(),
+            },
+        )
+
+
+def validate(
+    config: TrainConfig, parts: Parts, state: TrainState, step: int, log: RunLog
+) -> None:
+    """Evaluates on the validation split and logs the result."""
+    began = time.perf_counter()
+    batches = validation_batches(config, parts.store, config.evaluation.max_batches)
+    token_bytes = parts.store.tokenizer.token_bytes()
+    with contextlib.closing(batches):
+        result = evaluate(parts.eval_step, state.params, batches, parts.put, token_bytes)
+    log.validation(step, result.loss, result.bits_per_byte, time.perf_counter() - began)
+
+
+def finish(
+    config: TrainConfig,
+    parts: Parts,
+    state: TrainState,
+    directory: RunDirectory,
+    progress: Progress,
+) -> None:
+    """Draws the samples and writes the report."""
+    tokenizer = parts.store.tokenizer
+    samples = []
+    with directory.timed("sample"):
+        for prompt in config.sampling.prompts:
+            text = sample_text(parts.model, state.params, tokenizer, prompt, config.sampling)
+            samples.append({"prompt": prompt, "text": text})
+            progress.note(f"sample: {prompt}{text}")
+    directory.write_json("samples.json", samples)
+    directory.write_status("done", config.num_steps)
+    progress.note(f"report: {write_report(directory.path)}")
+
+
+if __name__ == "__main__":
+    run_main(main)

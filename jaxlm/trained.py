@@ -1,0 +1,61 @@
+"""A trained run, read back for use: configuration, model, parameters, tokenizer."""
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+
+from jaxlm.checkpoint.fallback import newest_good
+from jaxlm.checkpoint.restore import restore
+from jaxlm.config import TrainConfig
+from jaxlm.data.prepare import check_tokenizer, prepare
+from jaxlm.data.store import TokenStore
+from jaxlm.errors import ExitCode, UserError
+from jaxlm.layers.compute import resolve
+from jaxlm.models.base import Model, Params
+from jaxlm.run_directory import RunDirectory, read_config
+from jaxlm.tokenizers import Tokenizer
+from jaxlm.tokenizers import load as load_tokenizer
+
+
+class TrainedRun(NamedTuple):
+    """What is needed to use a run's newest good checkpoint."""
+
+    config: TrainConfig
+    model: Model
+    params: Params
+    tokenizer: Tokenizer
+    step: int
+
+
+def load_run(path: Path) -> TrainedRun:
+    """Reads a run directory.
+
+    Raises:
+      UserError: It is no run, or has no checkpoint that can be trusted.
+    """
+    directory = RunDirectory(path)
+    config = read_config(path)
+    info = newest_good(directory.checkpoints, _notify, verify=config.checkpoint.verify)
+    if info is None:
+        raise UserError(f"{path}: the run has no checkpoint yet", ExitCode.UNUSABLE)
+    device = jax.devices()[0]
+    model = config.model.build(resolve(config.compute, device))
+    sharding = jax.sharding.SingleDeviceSharding(device)
+    abstract = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), model.abstract_params()
+    )
+    params = restore(info, abstract, part="params")
+    return TrainedRun(config, model, params, load_tokenizer(directory.tokenizer), info.step)
+
+
+def open_store(run: TrainedRun) -> TokenStore:
+    """Opens the token store of a run, preparing it again where it is gone."""
+    store = prepare(run.config, _notify)
+    check_tokenizer(store, run.tokenizer.fingerprint)
+    return store
+
+
+def _notify(message: str) -> None:
+    print(message, file=sys.stderr)
