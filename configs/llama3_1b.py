@@ -1,8 +1,8 @@
 """Llama 3.2 1B: the published architecture, trained from random weights on your own text.
 
 What      1,235,814,400 parameters, tied embeddings, 8192-token rows, about 20 tokens a parameter
-Source    architecture: huggingface.co/meta-llama/Llama-3.2-1B, config.json; peak learning rate: that
-          of the 8B model, Grattafiori et al., 2024 (arXiv 2407.21783), table 3
+Source    architecture: huggingface.co/meta-llama/Llama-3.2-1B, config.json; peak learning rate:
+          that of the 8B model, Grattafiori et al., 2024 (arXiv 2407.21783), table 3
 Expected  the published parameter count; Meta distilled this model from larger ones, so no loss
           from random weights is published to compare with
 Hardware  8 accelerators with 80 GB each
@@ -21,25 +21,27 @@ from jaxlm.optim.config import OptimConfig
 from jaxlm.parallel.mesh import ParallelConfig
 from jaxlm.tokenizers.config import TokenizerConfig
 
+MODEL = LlamaConfig(
+    vocab_size=128_256,
+    d_model=2048,
+    d_ff=8192,
+    num_layers=16,
+    num_heads=32,
+    num_kv_heads=8,
+    head_dim=64,
+    max_seq_len=131_072,
+    rope_theta=500_000.0,
+    rope_scaling=Llama3RopeScaling(factor=32.0),
+    tie_embeddings=True,
+)
+
 
 def get_config() -> TrainConfig:
     return TrainConfig(
         name="llama3-1b",
         num_steps=11_800,
         batch=BatchConfig(size=256, seq_len=8192, accumulation=4),
-        model=LlamaConfig(
-            vocab_size=128_256,
-            d_model=2048,
-            d_ff=8192,
-            num_layers=16,
-            num_heads=32,
-            num_kv_heads=8,
-            head_dim=64,
-            max_seq_len=131_072,
-            rope_theta=500_000.0,
-            rope_scaling=Llama3RopeScaling(factor=32.0),
-            tie_embeddings=True,
-        ),
+        model=MODEL,
         # 256 rows of the embedding stay free for special tokens, as in the published model.
         tokenizer=TokenizerConfig(kind="bpe", vocab_size=128_000, training_bytes=500_000_000),
         data=DataConfig(path=("corpus/*.jsonl.gz",), validation_fraction=0.001),

@@ -12,6 +12,7 @@ Command   python -m jaxlm.train configs/llama3_8b.py data.path='corpus/*.jsonl.g
 
 from dataclasses import replace
 
+from configs.llama3_1b import MODEL
 from configs.llama3_1b import get_config as llama3_1b
 from jaxlm.config import BatchConfig, TrainConfig
 from jaxlm.layers.positions import Llama3RopeScaling
@@ -25,7 +26,7 @@ def get_config() -> TrainConfig:
         num_steps=38_300,
         batch=BatchConfig(size=512, seq_len=8192, accumulation=4),
         model=replace(
-            parent.model,
+            MODEL,
             d_model=4096,
             d_ff=14_336,
             num_layers=32,

@@ -103,8 +103,8 @@ def validate(config: TrainConfig, num_devices: int | None) -> list[Problem]:
     """
     ranges = list(_range_problems(config))
     impossible = {given.path for problem in ranges for given in problem.settings}
-    combinations = [*_model_problems(config), *_length_problems(config), *_data_problems(config)]
-    combinations += _batch_problems(config, num_devices)
+    combinations = [*_model_problems(config), *_length_problems(config)]
+    combinations += [*_data_problems(config), *_batch_problems(config, num_devices)]
     return ranges + [
         problem
         for problem in combinations
@@ -134,10 +134,10 @@ def _model_problems(config: TrainConfig) -> Iterator[Problem]:
     if get(config, "model.rope_theta") and head_dim and head_dim % 2:
         text = "an even width, since rotary embedding turns pairs"
         yield _problem(config, ("model.head_dim",), text)
-    low, high = (get(config, f"model.rope_scaling.{n}_freq_factor") for n in ("low", "high"))
+    factors = ("model.rope_scaling.low_freq_factor", "model.rope_scaling.high_freq_factor")
+    low, high = (get(config, path) for path in factors)
     if low is not None and high is not None and low >= high:
-        paths = tuple(f"model.rope_scaling.{n}_freq_factor" for n in ("low", "high"))
-        yield _problem(config, paths, "low_freq_factor below high_freq_factor")
+        yield _problem(config, factors, "low_freq_factor below high_freq_factor")
 
 
 def _length_problems(config: TrainConfig) -> Iterator[Problem]:
@@ -155,7 +155,14 @@ def _length_problems(config: TrainConfig) -> Iterator[Problem]:
 
 
 def _data_problems(config: TrainConfig) -> Iterator[Problem]:
-    data = config.data
+    data, tokenizer, checkpoint = config.data, config.tokenizer, config.checkpoint
+    if tokenizer.byte_fallback and not tokenizer.path and tokenizer.vocab_size <= 256:
+        paths = ("tokenizer.vocab_size", "tokenizer.byte_fallback")
+        yield _problem(config, paths, "more pieces than the 256 bytes to fall back to")
+    every = checkpoint.every_steps
+    if every > 0 and checkpoint.keep_every_steps % every:
+        paths = ("checkpoint.keep_every_steps", "checkpoint.every_steps")
+        yield _problem(config, paths, "keep_every_steps a multiple of every_steps")
     # `stdlib` is two sources: code and docstrings.
     sources = sum(2 if path == "stdlib" else 1 for path in data.path)
     if data.weights and len(data.weights) != sources:
@@ -170,7 +177,7 @@ def _batch_problems(config: TrainConfig, num_devices: int | None) -> Iterator[Pr
         return
     if size % accumulation:
         yield _problem(config, ("batch.size", "batch.accumulation"), "accumulation divides size")
-    mesh = tuple(f"parallel.{axis}" for axis in MESH_AXES)
+    mesh: tuple[str, ...] = tuple(f"parallel.{axis}" for axis in MESH_AXES)
     sizes = [get(config, path) for path in mesh]
     if sizes.count(-1) > 1:
         yield _problem(config, mesh, "at most one axis that takes the rest (-1)")

@@ -132,8 +132,9 @@ def _name_distance(wrong: str, name: str) -> float:
     section, _, leaf = name.rpartition(".")
     # A misplaced leaf costs one edit; two per wrong letter keep a clean match of the whole ahead.
     misplaced = 1 + 2 * edit_distance(wrong_leaf, leaf)
-    misplaced_by = edit_distance(wrong_section, section) / 100
-    return min(float(edit_distance(wrong, name)), misplaced + misplaced_by)
+    if abs(len(wrong) - len(name)) <= misplaced:  # else the whole is further away in any case
+        misplaced = min(misplaced, edit_distance(wrong, name))
+    return misplaced + edit_distance(wrong_section, section) / 100
 
 
 def _fold(name: str) -> str:

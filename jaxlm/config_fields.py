@@ -36,7 +36,7 @@ class Setting:
     @property
     def default(self) -> Any:
         """The default, or `dataclasses.MISSING` for a required field."""
-        field = self.owner.__dataclass_fields__[self.name]
+        field = {f.name: f for f in dataclasses.fields(self.owner)}[self.name]
         return field.default_factory() if field.default_factory is not MISSING else field.default
 
     @property
@@ -72,17 +72,18 @@ def implementations(declared: type) -> list[type]:
     package = importlib.import_module(declared.__module__.rpartition(".")[0])
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
-    return [owner for owner in declared.__subclasses__() if not inspect.isabstract(owner)]
+    found: list[type] = declared.__subclasses__()
+    return [owner for owner in found if not inspect.isabstract(owner)]
 
 
 def settings(config: Any, prefix: str = "") -> Iterator[Setting]:
     """Walks the leaf settings of a configuration, or of a section's class, as declared.
 
-    The fields of an optional section that is none are walked too, after the section itself, since
-    setting one of them switches the section on. A section whose value is of a wrong class counts
-    as a leaf.
+    An optional section counts as a leaf, since it can be set to none, and its fields follow even
+    where it is none, since setting one of them switches it on. A section whose value is of a wrong
+    class counts as a leaf.
     """
-    owner = config if isinstance(config, type) else type(config)
+    owner: type = config if isinstance(config, type) else type(config)
     docs = attribute_docs(owner)
     for name, annotation in types_of(owner).items():
         path = f"{prefix}{name}"
@@ -90,7 +91,8 @@ def settings(config: Any, prefix: str = "") -> Iterator[Setting]:
         optional = optional_section(annotation)
         declared = optional or annotation
         is_section = dataclasses.is_dataclass(declared) and isinstance(value, declared)
-        if not is_section and (owner is not config or not dataclasses.is_dataclass(annotation)):
+        is_absent = owner is config and dataclasses.is_dataclass(annotation)
+        if optional is not None or not (is_section or is_absent):
             yield Setting(
                 path=path, owner=owner, name=name, type=annotation, doc=docs.get(name, "")
             )
@@ -101,8 +103,10 @@ def settings(config: Any, prefix: str = "") -> Iterator[Setting]:
 def leaves(config: Any) -> Iterator[Setting]:
     """Walks the leaf settings that a configuration has, without those of absent sections."""
     for setting in settings(config):
-        section, _, _ = setting.path.rpartition(".")
-        if not section or get(config, section) is not None:
+        parent, _, _ = setting.path.rpartition(".")
+        optional = optional_section(setting.type)
+        is_present = optional is not None and isinstance(get(config, setting.path), optional)
+        if not is_present and (not parent or get(config, parent) is not None):
             yield setting
 
 

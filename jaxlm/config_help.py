@@ -54,7 +54,9 @@ def _lines(found: Iterator[Setting], config: TrainConfig | None) -> Iterator[str
 
 
 def _setting_lines(setting: Setting, config: TrainConfig | None) -> str:
-    value = setting.default if config is None else get(config, setting.path)
+    parent = setting.path.rpartition(".")[0]
+    is_absent = config is None or (parent and get(config, parent) is None)
+    value = setting.default if is_absent else get(config, setting.path)
     shown = "(required)" if value is dataclasses.MISSING else to_text(value)
     first = f"  {setting.path} = {shown}"
     return f"{first}\n{_wrap(f'{setting.doc} ({expected(setting.type)})', '      ')}"

@@ -154,7 +154,8 @@ class _Draft:
             self._unknown_flag(argument, origin)
         elif not equals:
             wanted = "one recipe, then settings as section.field=value"
-            self._report("unexpected argument", path, "", origin, wanted)
+            close = (f"{path}=VALUE",) if path in (*self.settings, RUN_DIR) else ()
+            self._report("unexpected argument", path, "", origin, wanted, close)
         elif path in self.given:
             first = self.given[path]
             self._report("setting given twice", path, text, origin, f"one value; another: {first}")

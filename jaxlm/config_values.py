@@ -18,10 +18,10 @@ _WORDS = {int: "an integer", float: "a finite number", bool: "true or false", st
 
 
 def from_text(text: str, annotation: Any) -> Any:
-    """Reads a value as the annotation says.
+    r"""Reads a value as the annotation says.
 
     `true` and `false` are booleans, `none` is the absent value of an optional setting, and commas
-    separate the elements of a tuple (`\\,` is a comma within one).
+    separate the elements of a tuple (`\,` is a comma within one).
 
     Raises:
       ValueError: The text does not spell a value of that type.

@@ -1,27 +1,40 @@
-"""What a run would be: its settings and their origins, its size, cost and schedules. Writes nothing."""
+"""What a run would be: settings and their origins, size, cost, schedules. Writes nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxlm.config_errors import columns
 from jaxlm.config_fields import get, leaves
-from jaxlm.config_loader import Loaded, digest
+from jaxlm.config_json import digest
+from jaxlm.config_loader import Loaded
 from jaxlm.config_values import to_text
 from jaxlm.data import prepare
 from jaxlm.layers.compute import resolve
 from jaxlm.models.base import num_params
 from jaxlm.monitor.memory import memory_estimate
 from jaxlm.monitor.throughput import flops_per_token
-from jaxlm.timeline import learning_rate
+from jaxlm.timeline import Schedule, learning_rate
 
 _BARS = "▁▂▃▄▅▆▇█"
 _MAX_VALUE_WIDTH = 40
 
 
+def dry_run(loaded: Loaded) -> int:
+    """Prints what the run would be; returns the exit code.
+
+    Raises:
+      UserError: The data cannot be prepared. Raised last, since the rest can be told without it.
+    """
+    print(describe(loaded), end="\n\n", flush=True)
+    print("\n".join(["Data", *(f"  {line}" for line in prepare.plan(loaded.config))]))
+    return 0
+
+
 def describe(loaded: Loaded, devices: Sequence[jax.Device] | None = None) -> str:
-    """The whole report as text.
+    """All that is known without the data: settings, size, cost, memory, schedules, directory.
 
     Args:
       loaded: A checked command line.
@@ -29,21 +42,17 @@ def describe(loaded: Loaded, devices: Sequence[jax.Device] | None = None) -> str
     """
     devices = jax.devices() if devices is None else devices
     config = loaded.config
-    return "\n\n".join(
-        [
-            f"Dry run of {loaded.source}: nothing is written.",
-            _block("Configuration", _setting_rows(loaded)),
-            f"  digest {digest(config)}",
-            _block("Size and cost", _cost_rows(loaded, len(devices))),
-            _block(f"Memory of each device ({_kinds(devices)})", _memory_rows(loaded, devices)),
-            "Schedules\n"
-            + _curve(
-                "learning rate", learning_rate(config.optim, config.num_steps), config.num_steps
-            ),
-            "\n".join(["Data", *(f"  {line}" for line in prepare.plan(config))]),
-            _run_dir_line(loaded),
-        ]
-    )
+    schedule = learning_rate(config.optim, config.num_steps)
+    blocks = [
+        f"Dry run of {loaded.source}: nothing is written.",
+        _block("Configuration", _setting_rows(loaded)),
+        f"  digest {digest(config)}",
+        _block("Size and cost", _cost_rows(loaded, len(devices))),
+        _block(f"Memory of each device ({_kinds(devices)})", _memory_rows(loaded, devices)),
+        "\n".join(["Schedules", _curve("learning rate", schedule, config.num_steps)]),
+        _run_dir_line(loaded),
+    ]
+    return "\n\n".join(blocks)
 
 
 def sparkline(values: Sequence[float], low: float | None = None) -> str:
@@ -53,7 +62,7 @@ def sparkline(values: Sequence[float], low: float | None = None) -> str:
     span = float(array.max()) - low
     heights = (array - low) / span if span > 0 else np.ones_like(array)
     last = len(_BARS) - 1
-    return "".join(_BARS[int(round(height * last))] for height in np.clip(heights, 0, 1))
+    return "".join(_BARS[round(float(height) * last)] for height in np.clip(heights, 0, 1))
 
 
 def _block(title: str, rows: Iterator[tuple[str, ...]]) -> str:
@@ -84,7 +93,7 @@ def _memory_rows(loaded: Loaded, devices: Sequence[jax.Device]) -> Iterator[tupl
     compute = resolve(loaded.config.compute, devices[0])
     for kind, size in memory_estimate(loaded.config, compute, len(devices)).items():
         yield kind, _bytes(size)
-    yield "computed as", compute.describe()
+    yield "for", compute.describe()
 
 
 def _bytes(size: float) -> str:
@@ -100,11 +109,11 @@ def _kinds(devices: Sequence[jax.Device]) -> str:
     return f"{len(devices)} x {devices[0].device_kind}"
 
 
-def _curve(name: str, schedule: Callable[[np.ndarray], jax.Array], num_steps: int) -> str:
-    """A schedule over the run's steps as one line of bars and its least, greatest and last value."""
+def _curve(name: str, schedule: Schedule, num_steps: int) -> str:
+    """A schedule over the run's steps as bars, with its first, greatest and last value."""
     width = min(60, num_steps)
-    steps = np.linspace(0, num_steps - 1, width).round().astype(np.int64)
-    values = np.asarray(schedule(steps), np.float64)
+    steps = np.linspace(0, num_steps - 1, width).round().astype(np.int32)
+    values = np.asarray(schedule(jnp.asarray(steps)), np.float64)
     peak = int(values.argmax())
     return (
         f"  {name}  {sparkline(list(values), low=0.0)}\n"

@@ -1,4 +1,4 @@
-"""What a run ran on and with: the content of versions.json and command.txt.
+"""What a run ran on and with: the content of versions.json.
 
 An allow-list: nothing else of the machine or of its environment variables, which may hold secrets,
 is looked at.
@@ -7,7 +7,6 @@ is looked at.
 import importlib.metadata
 import os
 import platform
-import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,9 +35,9 @@ def versions(devices: Sequence[jax.Device] | None = None) -> dict[str, Any]:
       devices: Devices of the run; all by default.
 
     Returns:
-      `jaxlm`, `python`, `platform`, `packages` (name to version, none if not installed), `devices`
-      (kind, platform, count, processes), `xla_flags` and `git_commit` (none outside a repository;
-      ends in `-dirty` when tracked files were changed).
+      `jaxlm`, `python`, `platform`, `packages` (name to version, none if not installed),
+      `device_kind`, `device_platform`, `num_devices`, `num_processes`, `xla_flags` and `git_commit`
+      (none outside a repository; ends in `-dirty` when tracked files were changed).
     """
     devices = jax.devices() if devices is None else devices
     return {
@@ -46,25 +45,13 @@ def versions(devices: Sequence[jax.Device] | None = None) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": f"{platform.system()}-{platform.machine()}",
         "packages": {name: _version(name) for name in PACKAGES},
-        "devices": {
-            "kind": devices[0].device_kind,
-            "platform": devices[0].platform,
-            "count": len(devices),
-            "processes": len({device.process_index for device in devices}),
-        },
+        "device_kind": devices[0].device_kind,
+        "device_platform": devices[0].platform,
+        "num_devices": len(devices),
+        "num_processes": len({device.process_index for device in devices}),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "git_commit": git_commit(Path(jaxlm.__file__).parent),
     }
-
-
-def command(arguments: Sequence[str], module: str = "jaxlm.train") -> str:
-    """The content of command.txt: one line that a shell can run again.
-
-    Args:
-      arguments: Arguments without the program's name.
-      module: The module that was run.
-    """
-    return f"{shlex.join(['python', '-m', module, *arguments])}\n"
 
 
 def git_commit(folder: Path) -> str | None:

@@ -71,7 +71,7 @@ def _load_module(path: Path) -> ModuleType:
     writes_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     sys.path.append(root)
     try:
-        _guarded(path, lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
+        _guarded(path, lambda: spec.loader.exec_module(module))
     finally:
         sys.path.remove(root)
         sys.dont_write_bytecode = writes_bytecode

@@ -26,7 +26,8 @@ class ArrayWriter:
 
     def start(self, directory: Path, flat: dict[str, Any]) -> None:
         """Starts writing to a new directory; on return the arrays' buffers may be donated."""
-        self._checkpointer.save(directory.absolute(), args=self._save_args(detach(flat)))
+        arguments = self._save_args(detach(_without_empty(flat)))
+        self._checkpointer.save(directory.absolute(), args=arguments)
 
     def wait(self) -> None:
         """Waits until all processes have written; raises what went wrong."""
@@ -64,13 +65,27 @@ def read_arrays(
     import orbax.checkpoint as ocp
 
     _silence_orbax()
+    stored = _without_empty(abstract)
     arguments = ocp.args.PyTreeRestore(
-        item=abstract,
-        restore_args={path: _restore_args(leaf) for path, leaf in abstract.items()},
+        item=stored,
+        restore_args={path: _restore_args(leaf) for path, leaf in stored.items()},
         partial_restore=partial,
     )
     with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
-        return checkpointer.restore(directory.absolute(), args=arguments)
+        flat = checkpointer.restore(directory.absolute(), args=arguments)
+    empty = {path: _make_empty(leaf) for path, leaf in abstract.items() if path not in stored}
+    return {**flat, **empty}
+
+
+def _without_empty(flat: dict[str, Any]) -> dict[str, Any]:
+    """Leaves out arrays of size zero, which Orbax refuses."""
+    return {path: leaf for path, leaf in flat.items() if 0 not in np.shape(leaf)}
+
+
+def _make_empty(leaf: Any) -> Any:
+    empty = np.zeros(leaf.shape, leaf.dtype)
+    sharding = getattr(leaf, "sharding", None)
+    return empty if sharding is None else jax.device_put(empty, sharding)
 
 
 def _restore_args(leaf: Any) -> Any:

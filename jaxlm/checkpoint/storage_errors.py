@@ -7,7 +7,8 @@ from pathlib import Path
 from jaxlm.errors import ExitCode, UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FULL_WORDS = ("RESOURCE_EXHAUSTED", "No space left", "Disk quota exceeded", "File too large")
+_FULL_WORDS = ("No space left on device", "Disk quota exceeded", "File too large")
+_FULL_CODE = "RESOURCE_EXHAUSTED"  # TensorStore's; the words stand somewhere in its long message
 
 
 def storage_error(directory: Path, step: int, error: BaseException) -> UserError:
@@ -19,7 +20,7 @@ def storage_error(directory: Path, step: int, error: BaseException) -> UserError
         else "Check the disk and its permissions"
     )
     return UserError(
-        f"step {step} was not saved to {directory}: {reason} ({_first_line(error)}). "
+        f"step {step} was not saved to {directory}: {reason} ({_detail(error)}). "
         f"Older checkpoints are intact. {remedy}, "
         "then start the run again to go on from the newest one.",
         ExitCode.STORAGE,
@@ -34,7 +35,8 @@ def no_space(needed_bytes: int, free_bytes: int) -> OSError:
 def is_disk_full(error: BaseException) -> bool:
     """Tells whether the disk or a quota is full; TensorStore says so only in its message."""
     return any(
-        getattr(cause, "errno", None) in _FULL or any(word in str(cause) for word in _FULL_WORDS)
+        getattr(cause, "errno", None) in _FULL
+        or any(word in str(cause) for word in (*_FULL_WORDS, _FULL_CODE))
         for cause in _causes(error)
     )
 
@@ -45,13 +47,14 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _first_line(error: BaseException) -> str:
+def _detail(error: BaseException) -> str:
     text = (
         (error.strerror if isinstance(error, OSError) else None)
         or str(error)
         or type(error).__name__
     )
-    return text.splitlines()[0][:200]
+    words = [word for word in _FULL_WORDS if word in text]
+    return (words or text.splitlines())[0]
 
 
 def _amount(num_bytes: int) -> str:

@@ -16,6 +16,7 @@ the number of documents. Where the lengths are so awkward that rows would stay b
 to fill the holes of the others.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -78,6 +79,18 @@ def pack(
         row_start=row_start,
         piece_start=start,
         piece_length=length.astype(np.int32),
+    )
+
+
+def join(indexes: Sequence[RowIndex]) -> RowIndex:
+    """Puts the rows of several sources one after another; each piece still counts in its source."""
+    num_pieces = np.cumsum([0, *(len(index.piece_start) for index in indexes)])
+    row_starts = [index.row_start[:-1] + n for index, n in zip(indexes, num_pieces, strict=False)]
+    return RowIndex(
+        seq_len=indexes[0].seq_len,
+        row_start=np.concatenate([*row_starts, num_pieces[-1:]]),
+        piece_start=np.concatenate([index.piece_start for index in indexes]),
+        piece_length=np.concatenate([index.piece_length for index in indexes]),
     )
 
 

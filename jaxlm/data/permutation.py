@@ -11,7 +11,9 @@ import numpy as np
 
 ROUNDS = 8
 _WORD = (1 << 64) - 1
-_GOLDEN = 0x9E3779B97F4A7C15
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_ROUND_MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
+_HALF_WORD = np.uint64(32)
 
 
 def fold(key: int | np.ndarray, data: int | np.ndarray) -> np.ndarray:
@@ -24,7 +26,7 @@ def fold(key: int | np.ndarray, data: int | np.ndarray) -> np.ndarray:
     Returns:
       uint64 array of at least one dimension.
     """
-    return _mix(_mix(_words(key)) + _words(data) * np.uint64(_GOLDEN))
+    return _mix(_mix(_words(key)) + _words(data) * _GOLDEN)
 
 
 def permute(index: np.ndarray, size: int, key: np.ndarray) -> np.ndarray:
@@ -55,8 +57,9 @@ def _feistel(value: np.ndarray, bits: int, round_keys: np.ndarray) -> np.ndarray
     left_bits, right_bits = bits // 2, bits - bits // 2
     left, right = value >> np.uint64(right_bits), value & np.uint64((1 << right_bits) - 1)
     for round_key in round_keys:
-        hashed = _mix(right + round_key) >> np.uint64(64 - left_bits)
-        left, right = right, left ^ hashed
+        hashed = (right + round_key) * _ROUND_MULTIPLIER
+        hashed = (hashed ^ (hashed >> _HALF_WORD)) * _ROUND_MULTIPLIER
+        left, right = right, left ^ (hashed >> np.uint64(64 - left_bits))
         left_bits, right_bits = right_bits, left_bits
     return (left << np.uint64(right_bits)) | right
 

@@ -8,25 +8,19 @@ so any host can read any sample at any time, and a run resumes from an integer.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, Self
 
 import numpy as np
 
 from jaxlm.data.mixture import Mixture
-from jaxlm.data.packing import RowIndex, pack
+from jaxlm.data.packing import RowIndex, join, pack
 from jaxlm.data.permutation import fold, permute
 from jaxlm.data.store import Source, TokenStore
 from jaxlm.errors import ExitCode, UserError
 
 Batch = dict[str, np.ndarray]
 Packing = Literal["best_fit", "concatenate"]
-FIELDS: dict[str, type] = {
-    "tokens": np.int32,
-    "targets": np.int32,
-    "positions": np.int32,
-    "segment_ids": np.int32,
-    "loss_weights": np.float32,
-}
 NO_SAMPLE = -1
 
 
@@ -71,8 +65,8 @@ class Stream:
                 "give one weight a source, or none"
             )
         self._open(store, sources, seq_len, seed, packing)
-        for source, index in zip(sources, self._indexes, strict=True):
-            if index.num_rows == 0:
+        for source, num_rows in zip(sources, self._source_rows, strict=True):
+            if num_rows == 0:
                 raise _no_rows(store, f"source {source.name!r} of split {split!r}")
         self._mixture = Mixture.from_weights(weights or [source.weight for source in sources])
         self._end = np.iinfo(np.int64).max
@@ -91,14 +85,12 @@ class Stream:
           UserError: The split has no rows (exit 77).
         """
         stream = cls.__new__(cls)
-        stream._open(store, store.split("validation"), seq_len, seed, packing)
+        # A source of no tokens has no row, and so no share of the samples.
+        sources = [source for source in store.split("validation") if len(source.tokens)]
+        stream._open(store, sources, seq_len, seed, packing)
         if stream.num_rows == 0:
             raise _no_rows(store, "the validation split")
-        # A source without rows has no share of the samples.
-        kept = [position for position, index in enumerate(stream._indexes) if index.num_rows]
-        stream._sources = [stream._sources[position] for position in kept]
-        stream._indexes = [stream._indexes[position] for position in kept]
-        stream._mixture = Mixture([index.num_rows for index in stream._indexes])
+        stream._mixture = Mixture(stream._source_rows)
         stream._end = stream.num_rows
         return stream
 
@@ -113,31 +105,13 @@ class Stream:
         self.seq_len = seq_len
         self.seed = seed
         self.store_digest = store.digest
-        self._sources = list(sources)
-        self._indexes = [pack(source.offsets, seq_len, packing) for source in sources]
-        self.num_rows = sum(index.num_rows for index in self._indexes)
-        filled = sum(index.fill * index.num_rows for index in self._indexes)
-        self.fill = filled / self.num_rows if self.num_rows else 1.0
-
-    def locate(self, ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Finds the source of each sample and the row of that source's index.
-
-        Args:
-          ns: [n] int64 sample numbers, not negative.
-
-        Returns:
-          source: [n] int64, position of the source.
-          row: [n] int64.
-        """
-        source, index = self._mixture.locate(ns)
-        row = np.empty_like(index)
-        for position, row_index in enumerate(self._indexes):
-            mine = source == position
-            if mine.any():
-                epoch, nth = np.divmod(index[mine], row_index.num_rows)
-                keys = fold(fold(self.seed, position), epoch)
-                row[mine] = permute(nth, row_index.num_rows, keys)
-        return source, row
+        indexes = [pack(source.offsets, seq_len, packing) for source in sources]
+        self._index = join(indexes)
+        self._tokens = [source.tokens for source in sources]
+        self._source_rows = [index.num_rows for index in indexes]
+        self._first_row = np.cumsum([0, *self._source_rows])
+        self.num_rows = self._index.num_rows
+        self.fill = self._index.fill
 
     def rows(self, ns: np.ndarray) -> Batch:
         """Reads samples.
@@ -151,20 +125,37 @@ class Stream:
           `loss_weights` (1, or 0 for padding); int64 [batch] `sample_id`.
         """
         ns = np.asarray(ns, np.int64)
-        exists = ns < self._end
-        source, row = self.locate(ns[exists])
-        if exists.all() and len(self._sources) == 1:
-            batch = _gather(self._sources[0].tokens, self._indexes[0], row)
-        else:
-            shape = (len(ns), self.seq_len)
-            batch = {name: np.zeros(shape, dtype) for name, dtype in FIELDS.items()}
-            slots = np.flatnonzero(exists)
-            for position in np.unique(source):
-                mine = source == position
-                index = self._indexes[position]
-                part = _gather(self._sources[position].tokens, index, row[mine])
-                for name, values in part.items():
-                    batch[name][slots[mine]] = values
+        return self.read(ns, *self.locate(ns))
+
+    def locate(self, ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Finds the source of each sample and its row; -1 where the stream has ended.
+
+        Many samples cost little more than one, so a reader does well to locate some ahead.
+
+        Args:
+          ns: [n] int64 sample numbers, not negative.
+
+        Returns:
+          source: [n] int64, position of the source in the split.
+          row: [n] int64, row of that source's packing index.
+        """
+        source, index = self._mixture.locate(ns)
+        source[ns >= self._end] = NO_SAMPLE
+        row = np.full_like(index, NO_SAMPLE)
+        for position, num_rows in enumerate(self._source_rows):
+            mine = np.flatnonzero(source == position)
+            epoch, nth = np.divmod(index[mine], num_rows)
+            row[mine] = permute(nth, num_rows, fold(fold(self.seed, position), epoch))
+        return source, row
+
+    def read(self, ns: np.ndarray, source: np.ndarray, row: np.ndarray) -> Batch:
+        """Reads samples that `locate` has found; returns what `rows` does."""
+        exists = source >= 0
+        # A sample past the end reads row `num_rows`, which holds no piece.
+        pieces = _pieces(
+            self._index, np.where(exists, self._first_row[source] + row, self.num_rows)
+        )
+        batch = _gather(self._tokens, source, pieces, self.seq_len)
         return batch | {"sample_id": np.where(exists, ns, NO_SAMPLE)}
 
     def __getitem__(self, n: int) -> Batch:
@@ -188,43 +179,77 @@ def sample_digest(sample_ids: np.ndarray, store_digest: str, seed: int) -> str:
     return content.hexdigest()[:16]
 
 
-def _gather(tokens: np.ndarray, index: RowIndex, row: np.ndarray) -> Batch:
-    """Reads rows of one source: every slot is computed, none is visited by a Python loop."""
-    start, length, segment = _pieces(index, row)
-    shape = (len(row), index.seq_len)
-    slot = np.arange(shape[0] * shape[1])
+@dataclass(frozen=True, kw_only=True)
+class _Pieces:
+    """Pieces of some rows in the order of their slots, each row's padding as its last piece.
+
+    Attributes:
+      row: [num_pieces] int64, which of the rows.
+      start: [num_pieces] int64, first token; 0 for padding.
+      length: [num_pieces] int64, slots; a full row's padding has none.
+      segment: [num_pieces] int32, number in the row from 1; 0 for padding.
+    """
+
+    row: np.ndarray
+    start: np.ndarray
+    length: np.ndarray
+    segment: np.ndarray
+
+
+def _pieces(index: RowIndex, row: np.ndarray) -> _Pieces:
+    first = index.row_start[row]
+    count = index.row_start[np.minimum(row + 1, index.num_rows)] - first + 1
+    end = np.cumsum(count)
+    which = np.repeat(np.arange(len(row)), count)
+    nth = np.arange(len(which)) - (end - count)[which]
+    is_padding = np.zeros(len(which), bool)
+    is_padding[end - 1] = True
+    piece = np.where(is_padding, 0, first[which] + nth)
+    length = np.where(is_padding, 0, index.piece_length[piece]).astype(np.int64)
+    length[end - 1] = index.seq_len - np.add.reduceat(length, end - count)
+    start = np.where(is_padding, 0, index.piece_start[piece])
+    segment = np.where(is_padding, 0, nth + 1).astype(np.int32)
+    return _Pieces(row=which, start=start, length=length, segment=segment)
+
+
+def _gather(
+    tokens: Sequence[np.ndarray], source: np.ndarray, pieces: _Pieces, seq_len: int
+) -> Batch:
+    """Reads pieces: each slot's token is found by arithmetic, without a loop over pieces."""
+    shape = (len(source), seq_len)
+    length = pieces.length
     first_slot = np.cumsum(length) - length
-    token = slot + np.repeat(start - first_slot, length)
-    # `clip` skips a copy; it alters only the places of padding, which are zeroed below.
+    slot = np.arange(shape[0] * shape[1])
+    where = np.repeat(pieces.start - first_slot, length)
+    where += slot
     values = {
-        "tokens": tokens.take(token, mode="clip").astype(np.int32),
-        "targets": tokens.take(token + 1, mode="clip").astype(np.int32),
-        "positions": (slot - np.repeat(first_slot, length)).astype(np.int32),
-        "segment_ids": np.repeat(segment, length),
+        "tokens": _take(tokens, source, where.reshape(shape)),
+        "positions": slot.astype(np.int32) - np.repeat(first_slot.astype(np.int32), length),
+        "segment_ids": np.repeat(pieces.segment, length),
     }
+    # A target is the next slot's token, but for the last of each piece.
+    values["targets"] = np.roll(values["tokens"].reshape(-1), -1)
+    real = np.flatnonzero(pieces.segment)
+    values["targets"][(first_slot + length - 1)[real]] = _take(
+        tokens, source[pieces.row[real]], (pieces.start + length)[real]
+    )
     is_real = values["segment_ids"] > 0
+    values["loss_weights"] = is_real.astype(np.float32)
+    values = {name: array.reshape(shape) for name, array in values.items()}
     if not is_real.all():
         for name in ("tokens", "targets", "positions"):
-            values[name] *= is_real
-    values["loss_weights"] = is_real.astype(np.float32)
-    return {name: array.reshape(shape) for name, array in values.items()}
+            values[name] *= is_real.reshape(shape)
+    return values
 
 
-def _pieces(index: RowIndex, row: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Start, length and segment number of the rows' pieces; each row ends in a piece of padding."""
-    first, last = index.row_start[row], index.row_start[row + 1]
-    num_entries = last - first + 1
-    end = np.cumsum(num_entries)
-    nth = np.arange(end[-1] if len(end) else 0) - np.repeat(end - num_entries, num_entries)
-    piece = np.repeat(first, num_entries) + nth
-    is_padding = np.zeros(len(piece), bool)
-    is_padding[end - 1] = True
-    piece[is_padding] = 0
-    length = np.where(is_padding, 0, index.piece_length[piece]).astype(np.int64)
-    if len(row):
-        length[end - 1] = index.seq_len - np.add.reduceat(length, end - num_entries)
-    start = np.where(is_padding, 0, index.piece_start[piece])
-    return start, length, np.where(is_padding, 0, nth + 1).astype(np.int32)
+def _take(tokens: Sequence[np.ndarray], source: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Takes `where[i]` from the tokens of `source[i]`; int32 of the shape of `where`."""
+    taken = np.zeros(where.shape, np.int32)
+    for position, source_tokens in enumerate(tokens):
+        mine = np.flatnonzero(source == position)
+        # `clip` skips a copy; it alters only the places of padding, which the caller zeroes.
+        taken[mine] = source_tokens.take(where[mine], mode="clip")
+    return taken
 
 
 def _no_rows(store: TokenStore, what: str) -> UserError:

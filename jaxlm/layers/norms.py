@@ -25,4 +25,5 @@ class RMSNorm(nn.Module):
         wide = jnp.promote_types(x.dtype, jnp.float32)
         y = x.astype(wide)
         y = y * jax.lax.rsqrt(jnp.mean(y * y, axis=-1, keepdims=True) + self.eps)
-        return (y * gain.astype(wide)).astype(x.dtype)
+        gain = jnp.expand_dims(gain.astype(wide), range(y.ndim - 1))
+        return (y * gain).astype(x.dtype)

@@ -57,7 +57,7 @@ def rope_angles(positions: jax.Array, frequencies: np.ndarray) -> tuple[jax.Arra
     Returns:
       Two float32 arrays [batch, seq, 1, head_dim / 2].
     """
-    angles = positions[:, :, None, None].astype(jnp.float32) * frequencies
+    angles = positions[:, :, None, None].astype(jnp.float32) * frequencies[None, None, None]
     return jnp.cos(angles), jnp.sin(angles)
 
 

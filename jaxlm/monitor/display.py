@@ -111,7 +111,7 @@ class Terminal:
 
         words = Text(_wrap(items, self._console.width))
         words.highlight_regex(r"(?<=loss )\S+", "bold")
-        words.highlight_regex(r"\b(step|loss|lr|data|MFU|ETA|saved)\b", "dim")
+        words.highlight_regex(r"(?<!/)\b(step|loss|lr|data|MFU|ETA|saved)\b", "dim")
         room = min(_WIDEST_BAR, self._console.width - len(words) - 2)
         if room < _LEAST_BAR or "\n" in words.plain:
             return words

@@ -8,6 +8,8 @@ from jaxlm.models.base import ModelConfig, num_params
 from jaxlm.parallel.mesh import mesh_sizes
 
 _FLOAT32_BYTES = 4
+# The backward pass of an unfused softmax keeps masked scores, exponentials and weights.
+_SCORE_COPIES = 3
 
 
 def memory_estimate(config: TrainConfig, compute: Compute, num_devices: int) -> dict[str, int]:
@@ -19,7 +21,8 @@ def memory_estimate(config: TrainConfig, compute: Compute, num_devices: int) -> 
     - parameters, gradients and the optimizer's two moments in the parameters' type, divided over
       the `fsdp` axis. Accumulation adds no second set: one sum is updated in place.
     - activations: what every layer keeps of one microbatch for the backward pass, as the model
-      counts it for the remat policy, and attention scores in float32.
+      counts it for the remat policy, with attention scores in float32; and where the policy
+      recomputes, all of the one layer that is being recomputed.
     - logits: one chunk in float32 and its gradient.
 
     Args:
@@ -49,16 +52,19 @@ def memory_estimate(config: TrainConfig, compute: Compute, num_devices: int) -> 
 
 
 def _bytes_per_token(model: ModelConfig, compute: Compute, seq_len: int) -> int:
-    """Activations of all layers for one token."""
+    """Activations for one token at the peak: what all layers keep, and one layer recomputed."""
+    kept = model.num_layers * _layer_bytes_per_token(model, compute, seq_len)
+    if compute.remat == "none":
+        return kept
+    return kept + _layer_bytes_per_token(model, compute._replace(remat="none"), seq_len)
+
+
+def _layer_bytes_per_token(model: ModelConfig, compute: Compute, seq_len: int) -> int:
+    """What one layer keeps for one token until its backward pass."""
     kept = model.activation_elements_per_token(compute.remat) * compute.dtype.itemsize
-    return model.num_layers * kept + _score_bytes_per_token(model, compute, seq_len)
-
-
-def _score_bytes_per_token(model: ModelConfig, compute: Compute, seq_len: int) -> int:
-    """Attention scores for one token: of every layer, or of one where they are recomputed."""
-    if compute.attention == "cudnn":  # fused: scores never reach memory
-        return 0
-    scores = model.score_elements_per_token(seq_len) * _FLOAT32_BYTES
-    if compute.attention == "blocked":  # a block of queries sees its causal prefix only
-        scores //= 2
-    return scores * (model.num_layers if compute.remat == "none" else 1)
+    # Fused attention keeps no scores, and every other policy than `none` recomputes them.
+    if compute.attention == "cudnn" or compute.remat != "none":
+        return kept
+    scores = _SCORE_COPIES * model.score_elements_per_token(seq_len) * _FLOAT32_BYTES
+    # A block of queries sees its causal prefix only.
+    return kept + (scores // 2 if compute.attention == "blocked" else scores)

@@ -1,5 +1,6 @@
 """The metrics of a run: one JSON record a line, each step once, across restarts."""
 
+import contextlib
 import json
 import math
 import os
@@ -127,6 +128,9 @@ class MetricsLog:
             self._file.write(encode(record) + "\n")
             self._file.flush()
         except OSError as error:
+            # What is still buffered would fail again when the file is closed.
+            with contextlib.suppress(OSError):
+                self._file.close()
             raise _storage_error(self._path, error) from error
         if "validation_loss" in record:
             self._validated.add(int(record["step"]))

@@ -7,6 +7,7 @@ draws it again, also for a run that was killed and could not draw its own.
 
 import json
 import os
+import statistics
 import sys
 import tempfile
 from collections import Counter
@@ -182,12 +183,11 @@ def _change(
 
 
 def _speed_card(training: Sequence[metrics.Record]) -> tuple[str, str, str]:
-    """Speed over the run, and the share of the devices' peak where it is known."""
-    seconds = sum(record["step_seconds"] for record in training)
-    tokens = sum(record["tokens_per_second"] * record["step_seconds"] for record in training)
-    shares = sorted(record["mfu"] for record in training if record.get("mfu") is not None)
-    share = f"{shares[len(shares) // 2]:.1%}" if shares else "n/a"
-    return "Tokens per second", _large(tokens / seconds) if seconds else "n/a", f"MFU {share}"
+    """Speed of the median step, and its share of the devices' peak where that is known."""
+    speed = statistics.median(record["tokens_per_second"] for record in training)
+    shares = [record["mfu"] for record in training if record.get("mfu") is not None]
+    share = f"{statistics.median(shares):.1%}" if shares else "n/a"
+    return "Tokens per second", _large(speed), f"median step; MFU {share}"
 
 
 def _durations(run: Run) -> list[tuple[str, float]]:

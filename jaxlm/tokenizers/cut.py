@@ -6,7 +6,7 @@ from collections.abc import Iterator
 # No piece spans the beginning of a run of white space: a piece carries white space only in front,
 # and line feeds and tabs are pieces of their own. A cut there changes no id.
 _RUN_BEGINS = re.compile(r"(?<=[^ \n\t])[ \n\t]")
-_LOOK_BACK = 4096
+_LOOK_BACK = 512
 
 
 def cut_text(text: str, limit: int) -> Iterator[str]:

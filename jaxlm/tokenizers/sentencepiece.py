@@ -16,6 +16,7 @@ from jaxlm.tokenizers.cut import cut_text
 # stood in the text. Spelled as its three bytes it survives.
 SPACE_MARK = "\u2581"
 _SPACE_MARK_BYTES = ("<0xE2>", "<0x96>", "<0x81>")
+_MARKS = re.compile(f"({SPACE_MARK}+)")
 _ESCAPING = b"jaxlm: U+2581 as bytes, version 1\n"
 
 # SentencePiece's work on one string grows faster than its length, and it takes 50 bytes of memory
@@ -59,9 +60,7 @@ class SentencePieceTokenizer(Tokenizer):
         try:
             return cls(Path(path).read_bytes())
         except OSError as error:
-            raise UserError(
-                f"tokenizer {path}: {error.strerror}", ExitCode.UNUSABLE
-            ) from error
+            raise UserError(f"tokenizer {path}: {error.strerror}", ExitCode.UNUSABLE) from error
         except UserError as error:
             raise UserError(f"tokenizer {path}: {error}", error.exit_code) from error
 
@@ -93,11 +92,12 @@ class SentencePieceTokenizer(Tokenizer):
         stretches = cut_text(text, _STRETCH_CHARACTERS) if self._cuttable else (text,)
         if self._space_mark is None or SPACE_MARK not in text:
             return list(stretches)
-        return [part for stretch in stretches for part in re.split(f"({SPACE_MARK})", stretch)]
+        return [part for stretch in stretches for part in _MARKS.split(stretch)]
 
     def _ids(self, stretch: str, ids: np.ndarray) -> np.ndarray:
-        escaped = stretch == SPACE_MARK and self._space_mark is not None
-        return self._space_mark if escaped else ids  # type: ignore[return-value]
+        if self._space_mark is None or not stretch.startswith(SPACE_MARK):
+            return ids
+        return np.tile(self._space_mark, len(stretch))
 
     def _find_space_mark(self) -> np.ndarray | None:
         ids = [self._processor.piece_to_id(piece) for piece in _SPACE_MARK_BYTES]

@@ -53,7 +53,11 @@ def train_tokenizer(
     """
     sentences = [line for passage in passages for line in _NOT_LEARNED.split(passage) if line]
     if not sentences:
-        raise UserError("the training text holds only white space", ExitCode.UNUSABLE)
+        raise UserError(
+            "nothing to train a tokenizer on: the training text holds only white space, or "
+            f"tokenizer.training_bytes={config.training_bytes} is too small",
+            ExitCode.UNUSABLE,
+        )
     if config.kind == "char":
         _check_characters(config, sentences, max_pieces, notify)
     model = _run_trainer(config, sentences)
@@ -89,21 +93,25 @@ def _run_trainer(config: TokenizerConfig, sentences: Iterable[str]) -> bytes:
 
 
 def _settings(config: TokenizerConfig) -> dict[str, Any]:
-    return _LOSSLESS | _CONTROLS | {
-        "model_type": config.kind,
-        "vocab_size": config.vocab_size,
-        # Fewer pieces than asked for is announced, not a failure.
-        "hard_vocab_limit": False,
-        "byte_fallback": config.byte_fallback,
-        # The last 0.05 % of characters would take pieces that bytes can spell.
-        "character_coverage": 0.9995 if config.byte_fallback and config.kind != "char" else 1.0,
-        "user_defined_symbols": list(_symbols(config)),
-        "split_digits": True,
-        # Sums of floating-point counts depend on the number of threads.
-        "num_threads": 1,
-        "max_sentence_length": 1 << 24,
-        "minloglevel": 3,
-    }
+    return (
+        _LOSSLESS
+        | _CONTROLS
+        | {
+            "model_type": config.kind,
+            "vocab_size": config.vocab_size,
+            # Fewer pieces than asked for is announced, not a failure.
+            "hard_vocab_limit": False,
+            "byte_fallback": config.byte_fallback,
+            # The last 0.05 % of characters would take pieces that bytes can spell.
+            "character_coverage": 0.9995 if config.byte_fallback and config.kind != "char" else 1.0,
+            "user_defined_symbols": list(_symbols(config)),
+            "split_digits": True,
+            # Sums of floating-point counts depend on the number of threads.
+            "num_threads": 1,
+            "max_sentence_length": 1 << 24,
+            "minloglevel": 3,
+        }
+    )
 
 
 def _symbols(config: TokenizerConfig) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ def make_step(tmp_path: Path) -> Callable[[int], CheckpointInfo]:
         path = tmp_path / step_name(step)
         (path / "arrays" / "d").mkdir(parents=True)
         (path / "arrays" / "d" / "data").write_bytes(bytes(range(256)) + step.to_bytes(8))
-        (path / "metadata.json").write_text('{"step": %d}' % step)
+        (path / "metadata.json").write_text(f'{{"step": {step}}}')
         write_manifest(step, path)
         return CheckpointInfo(step, path)
 

@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import fcntl
 import json
@@ -46,10 +47,8 @@ def hold(tmp_path):
 
     yield start
     for process in started:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
         process.stdout.close()
 

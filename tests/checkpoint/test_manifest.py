@@ -16,7 +16,7 @@ def test_an_untouched_step_is_good(make_step):
     assert find_damage(make_step(7)) is None
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(name=st.sampled_from(FILES), bit=st.integers(0, 1 << 16))
 def test_any_flipped_bit_is_found(name, bit):
     with tempfile.TemporaryDirectory() as root:
@@ -78,11 +78,9 @@ def test_a_half_copied_step_is_refused_in_every_order(make_step, tmp_path):
 def test_a_file_that_cannot_be_read_is_damage(make_step):
     info = make_step(1)
     path = info.path / "metadata.json"
-    size = path.stat().st_size
     path.unlink()
     path.symlink_to(info.path / "loop")
     (info.path / "loop").symlink_to(path)
-    assert size > 0
     assert find_damage(info).file == "metadata.json"
 
 

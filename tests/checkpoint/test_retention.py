@@ -1,5 +1,6 @@
 """Retention and fallback against a reference model: which steps are where, and which are whole."""
 
+import os
 import random
 import shutil
 from pathlib import Path
@@ -9,37 +10,48 @@ import pytest
 from jaxlm.checkpoint.commit import prepare_directory
 from jaxlm.checkpoint.config import CheckpointConfig
 from jaxlm.checkpoint.fallback import newest_good
-from jaxlm.checkpoint.manifest import find_damage
+from jaxlm.checkpoint.manifest import find_damage, write_manifest
 from jaxlm.checkpoint.retention import apply_retention
 from jaxlm.checkpoint.steps import list_steps, step_name
 from jaxlm.errors import UserError
 
-DATA = Path("arrays/d/data")
+DATA = Path("data")
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 def steps_in(directory: Path) -> list[int]:
     return [info.step for info in list_steps(directory)]
 
 
-def test_newest_and_multiples_stay(tmp_path, make_step):
+def write_step(path: Path, step: int) -> None:
+    path.mkdir()
+    (path / DATA).write_bytes(step.to_bytes(64))
+    write_manifest(step, path)
+
+
+def test_newest_and_multiples_stay(tmp_path):
     for step in range(10, 110, 10):
-        make_step(step)
+        write_step(tmp_path / step_name(step), step)
     config = CheckpointConfig(keep=2, keep_every_steps=40)
     assert apply_retention(tmp_path, config) == [10, 20, 30, 50, 60, 70]
     assert steps_in(tmp_path) == [40, 80, 90, 100]
     assert apply_retention(tmp_path, config) == []
 
 
-def test_truncated_steps_do_not_count(tmp_path, make_step):
+def test_truncated_steps_do_not_count(tmp_path):
     for step in (1, 2, 3):
-        make_step(step)
+        write_step(tmp_path / step_name(step), step)
     (tmp_path / step_name(3) / DATA).write_bytes(b"")
     assert apply_retention(tmp_path, CheckpointConfig(keep=2)) == []
 
 
-def test_nothing_is_deleted_while_no_kept_step_is_whole(tmp_path, make_step, flip):
+def test_nothing_is_deleted_while_no_kept_step_is_whole(tmp_path, flip):
     for step in (1, 2, 3):
-        make_step(step)
+        write_step(tmp_path / step_name(step), step)
     flip(tmp_path / step_name(2) / DATA, 9)
     flip(tmp_path / step_name(3) / DATA, 9)
     assert apply_retention(tmp_path, CheckpointConfig(keep=2)) == []
@@ -88,11 +100,11 @@ def _run_history(rng: random.Random, directory: Path) -> None:
     config = CheckpointConfig(keep=rng.randint(2, 3), keep_every_steps=rng.choice([0, 0, 3]))
     reference = Reference(config.keep, config.keep_every_steps)
     next_step = 1
-    for _ in range(rng.randint(5, 25)):
+    for _ in range(rng.randint(4, 18)):
         action = rng.choice(["save", "save", "save", "damage", "crash", "retain", "fall back"])
         had_good = "" in reference.steps.values()
         if action == "save":
-            _write_step(directory / step_name(next_step), next_step)
+            write_step(directory / step_name(next_step), next_step)
             apply_retention(directory, config, verified_step=next_step)
             reference.save(next_step)
             next_step += 1
@@ -125,14 +137,6 @@ def _check_fallback(directory: Path, reference: Reference) -> None:
         return
     found = newest_good(directory, lambda message: None)
     assert (found.step if found else None) == expected
-
-
-def _write_step(path: Path, step: int) -> None:
-    from jaxlm.checkpoint.manifest import write_manifest
-
-    (path / DATA).parent.mkdir(parents=True)
-    (path / DATA).write_bytes(step.to_bytes(64))
-    write_manifest(step, path)
 
 
 def _damage(path: Path, kind: str, rng: random.Random) -> None:

@@ -1,0 +1,176 @@
+"""The step: accumulation, devices and faults change nothing that they should not."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlm import step as steps
+from jaxlm.objectives.causal_lm import CausalLMConfig
+from jaxlm.optim.adamw import make_optimizer
+from jaxlm.optim.config import OptimConfig
+from jaxlm.parallel.mesh import ParallelConfig, make_mesh
+from jaxlm.parallel.sharding import batch_sharding, shardings
+from jaxlm.timeline import learning_rate
+from tests.pico import PICO, float64, packed_batch, pico
+
+OBJECTIVE = CausalLMConfig(z_loss_weight=1e-2)
+OPTIM = OptimConfig(peak_lr=1e-2, warmup_steps=2, eps=1e-3)
+
+
+def unequal_batch(rows=8):
+    """Masks that differ between microbatches, one of them almost empty."""
+    batch = packed_batch(rows)
+    weights = batch["loss_weights"].copy()
+    weights[0, 3:] = 0
+    weights[4] = 0
+    return {**batch, "loss_weights": weights}
+
+
+def close(a, b, tolerance):
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        scale = max(np.abs(y).max(), 1e-30)
+        assert np.abs(np.asarray(x) - np.asarray(y)).max() <= tolerance * scale
+
+
+@pytest.mark.parametrize("accumulation", [2, 4, 8])
+def test_accumulation_equals_the_large_batch(accumulation):
+    with jax.enable_x64(True):
+        model = PICO.build(float64())
+        params = model.init(jax.random.key(0))
+        batch = {
+            k: v.astype(np.float64) if v.dtype == np.float32 else v
+            for k, v in unequal_batch().items()
+        }
+        key = jax.random.key(1)
+        whole = steps.value_and_grad(model, OBJECTIVE, params, batch, key)
+        parts = steps.value_and_grad(model, OBJECTIVE, params, batch, key, accumulation)
+        close(parts, whole, 1e-12)
+
+
+def test_the_loss_is_the_weighted_sum_of_its_terms():
+    model = pico()
+    params, batch = model.init(jax.random.key(0)), unequal_batch()
+    terms, _ = steps.value_and_grad(model, OBJECTIVE, params, batch, jax.random.key(1))
+    assert set(terms) == {"loss", "cross_entropy", "z_loss"}
+    assert terms["z_loss"] > 0
+    np.testing.assert_allclose(
+        terms["loss"], terms["cross_entropy"] + 1e-2 * terms["z_loss"], rtol=1e-6
+    )
+    logits = np.asarray(model.apply(params, batch).logits, np.float64)
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    picked = np.take_along_axis(log_probs, batch["targets"][..., None], -1)[..., 0]
+    weights = batch["loss_weights"]
+    np.testing.assert_allclose(
+        terms["cross_entropy"], -(picked * weights).sum() / weights.sum(), rtol=1e-5
+    )
+
+
+def test_every_term_of_the_loss_moves_the_parameters():
+    model = pico()
+    params, batch = model.init(jax.random.key(0)), packed_batch()
+    grads = [
+        steps.value_and_grad(model, CausalLMConfig(z_loss_weight=w), params, batch, jax.random.key(1))[1]
+        for w in (0.0, 1e-2)
+    ]
+    moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), *grads)
+    assert min(jax.tree.leaves(moved)) > 0
+
+
+def trainer(model):
+    optimizer = make_optimizer(OPTIM, model.axes())
+    step = steps.make_train_step(model, OBJECTIVE, optimizer, learning_rate(OPTIM, 10), 0, 1)
+    return optimizer, step
+
+
+@pytest.mark.parametrize("sizes", [(8, 1), (1, 8), (2, 4)])
+def test_meshes_give_the_numbers_of_one_device(sizes):
+    with jax.enable_x64(True):
+        model = PICO.build(float64())
+        optimizer, step = trainer(model)
+        state = steps.init_state(model, optimizer, seed=0)
+        batch = {
+            k: v.astype(np.float64) if v.dtype == np.float32 else v
+            for k, v in unequal_batch().items()
+        }
+        key = jax.random.key(1)
+        grad = lambda params, batch: steps.value_and_grad(model, OBJECTIVE, params, batch, key)  # noqa: E731
+        expected_grads = jax.jit(grad)(state.params, batch)
+        expected, _ = jax.jit(step)(jax.jit(step)(state, batch)[0], batch)
+
+        mesh = make_mesh(ParallelConfig(data=sizes[0], fsdp=sizes[1]))
+        places = shardings(steps.state_axes(model, state), state, mesh)
+        with jax.set_mesh(mesh):
+            placed = jax.device_put(state, places)
+            rows = jax.device_put(batch, batch_sharding(mesh))
+            close(jax.jit(grad)(placed.params, rows), expected_grads, 1e-9)
+            compiled = jax.jit(step, out_shardings=(places, None))
+            sharded, _ = compiled(compiled(placed, rows)[0], rows)
+        close(sharded.params, expected.params, 1e-8)
+
+
+def test_fsdp_shares_parameters_and_moments():
+    model = pico()
+    optimizer, _ = trainer(model)
+    state = steps.init_state(model, optimizer, seed=0)
+    mesh = make_mesh(ParallelConfig(data=1, fsdp=8))
+    placed = jax.device_put(state, shardings(steps.state_axes(model, state), state, mesh))
+    for leaf in (placed.params["embed"]["embedding"], placed.opt_state[1].mu["embed"]["embedding"]):
+        assert leaf.addressable_shards[0].data.size == leaf.size // 8
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf])
+def test_a_step_without_a_finite_loss_changes_nothing(poison):
+    model = pico()
+    optimizer, step = trainer(model)
+    step = jax.jit(step)
+    state, _ = step(steps.init_state(model, optimizer, seed=0), packed_batch())
+    bad = packed_batch()
+    bad["loss_weights"] = bad["loss_weights"] * np.float32(poison)
+    after, metrics = step(state, bad)
+    assert int(after.step) == 2
+    assert int(metrics["skipped"]) == 1
+    jax.tree.map(np.testing.assert_array_equal, after.params, state.params)
+    jax.tree.map(np.testing.assert_array_equal, after.opt_state, state.opt_state)
+    recovered, metrics = step(after, packed_batch())
+    assert int(metrics["skipped"]) == 0
+    assert np.isfinite(float(metrics["loss"]))
+    assert any(
+        np.abs(a - b).max() > 0
+        for a, b in zip(jax.tree.leaves(recovered.params), jax.tree.leaves(state.params), strict=True)
+    )
+
+
+def test_loss_falls():
+    model = pico(attention="blocked")
+    optimizer, step = trainer(model)
+    step, state, batch = jax.jit(step), steps.init_state(model, optimizer, seed=0), packed_batch()
+    losses = []
+    for _ in range(10):
+        state, metrics = step(state, batch)
+        losses.append(float(metrics["loss"]))
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_logits_are_chunked_to_the_given_size():
+    model = pico()
+    params, batch = model.init(jax.random.key(0)), packed_batch()
+    small = dataclasses.replace(OBJECTIVE, max_logits_bytes=16 * PICO.vocab_size * 4)
+    grad = lambda objective: steps.value_and_grad(model, objective, params, batch, jax.random.key(1))  # noqa: E731
+    close(grad(small), grad(OBJECTIVE), 1e-5)
+    text = jax.jit(lambda p: steps.value_and_grad(model, small, p, batch, jax.random.key(1))).lower(params).as_text()
+    tokens = batch["tokens"].size
+    assert f"tensor<{tokens}x{PICO.vocab_size}x" not in text
+    assert f"tensor<16x{PICO.vocab_size}x" in text
+
+
+def test_eval_step_sums():
+    model = pico()
+    params, batch = model.init(jax.random.key(0)), unequal_batch()
+    sums = steps.make_eval_step(model, CausalLMConfig())(params, batch)
+    assert float(sums["targets"]) == batch["loss_weights"].sum()
+    terms, _ = steps.value_and_grad(model, CausalLMConfig(), params, batch, jax.random.key(0))
+    np.testing.assert_allclose(sums["cross_entropy"] / sums["targets"], terms["loss"], rtol=1e-6)
+    assert jnp.isfinite(sums["cross_entropy"])
