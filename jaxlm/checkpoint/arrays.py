@@ -11,8 +11,8 @@ import numpy as np
 class ArrayWriter:
     """Writes a flat dict of arrays in the background.
 
-    OCDBT without compression: 13 files for 430 MB where the plain layout has 73, and half the time
-    of the default compression, which saves 15 % of trained float32 values at best.
+    OCDBT without compression, measured on a CPU with 415 MB of float32 in 34 arrays: 14 files where
+    the plain layout has 73, and half the time of the default compression, which saves 15 %.
     """
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from jaxlm.errors import ExitCode, UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FULL_WORDS = ("No space left on device", "Disk quota exceeded", "File too large")
-_FULL_CODE = "RESOURCE_EXHAUSTED"  # TensorStore's; the words stand somewhere in its long message
+_FULL_SIGNS = (*_FULL_WORDS, "RESOURCE_EXHAUSTED")  # TensorStore reports by text alone
 
 
 def storage_error(directory: Path, step: int, error: BaseException) -> UserError:
@@ -27,6 +27,15 @@ def storage_error(directory: Path, step: int, error: BaseException) -> UserError
     )
 
 
+def retention_error(directory: Path, step: int, error: OSError) -> UserError:
+    """Returns the error of a step that was saved, after which older ones could not be deleted."""
+    return UserError(
+        f"step {step} was saved, but an older checkpoint in {directory} could not be deleted: "
+        f"{_detail(error)}. Check the disk and its permissions, then start the run again.",
+        ExitCode.STORAGE,
+    )
+
+
 def no_space(needed_bytes: int, free_bytes: int) -> OSError:
     """Returns the error of a save that would not fit."""
     return OSError(errno.ENOSPC, f"needs {_amount(needed_bytes)}, {_amount(free_bytes)} free")
@@ -35,8 +44,7 @@ def no_space(needed_bytes: int, free_bytes: int) -> OSError:
 def is_disk_full(error: BaseException) -> bool:
     """Tells whether the disk or a quota is full; TensorStore says so only in its message."""
     return any(
-        getattr(cause, "errno", None) in _FULL
-        or any(word in str(cause) for word in (*_FULL_WORDS, _FULL_CODE))
+        getattr(cause, "errno", None) in _FULL or any(sign in str(cause) for sign in _FULL_SIGNS)
         for cause in _causes(error)
     )
 

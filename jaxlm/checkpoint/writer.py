@@ -16,7 +16,7 @@ from jaxlm.checkpoint.config import CheckpointConfig
 from jaxlm.checkpoint.manifest import write_manifest
 from jaxlm.checkpoint.retention import apply_retention
 from jaxlm.checkpoint.steps import ARRAYS, METADATA, TEMPORARY, step_name
-from jaxlm.checkpoint.storage_errors import no_space, storage_error
+from jaxlm.checkpoint.storage_errors import no_space, retention_error, storage_error
 from jaxlm.errors import UserError
 
 _OVERHEAD_BYTES = 1 << 20  # metadata, indices and directories beside the arrays
@@ -35,7 +35,7 @@ class Writer:
     def __init__(self, directory: Path | str, config: CheckpointConfig) -> None:
         """Sets the writer up; the run's lock must be held and the directory prepared."""
         self.last_saved: tuple[int, float] | None = None
-        self._directory = Path(directory)
+        self._directory = Path(directory).absolute()
         self._config = config
         self._arrays = ArrayWriter()
         self._thread: threading.Thread | None = None
@@ -111,15 +111,19 @@ class Writer:
             if self._is_primary:
                 self._commit(step, temporary)
         except Exception as error:
-            self._error = storage_error(self._directory, step, error)
-            self._error.__cause__ = error
+            if not isinstance(error, UserError):
+                error = storage_error(self._directory, step, error)
+            self._error = error
             shutil.rmtree(temporary, ignore_errors=True)
 
     def _commit(self, step: int, temporary: Path) -> None:
         write_manifest(step, temporary)
         commit.commit(temporary, self._directory / step_name(step))
         self.last_saved = (step, time.time())
-        apply_retention(self._directory, self._config, verified_step=step)
+        try:
+            apply_retention(self._directory, self._config, verified_step=step)
+        except OSError as error:
+            raise retention_error(self._directory, step, error) from error
 
     def _check_space(self, num_bytes: int) -> None:
         needed = num_bytes + _OVERHEAD_BYTES

@@ -40,6 +40,8 @@ def permute(index: np.ndarray, size: int, key: np.ndarray) -> np.ndarray:
     Returns:
       [n] int64 in `range(size)`.
     """
+    if len(index) and not 0 <= index.min() <= index.max() < size:
+        raise ValueError(f"indexes {index.min()} to {index.max()} outside range({size})")
     bits = max(2, (size - 1).bit_length())
     round_keys = fold(key[None, :], np.arange(ROUNDS)[:, None])
     round_keys = np.broadcast_to(round_keys, (ROUNDS, len(index)))

@@ -26,6 +26,7 @@ from jaxlm.data.staging import remove_abandoned, staged_directory
 from jaxlm.data.store import FORMAT_VERSION, TOKENIZER_FILE, StoreWriter, TokenStore
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.tokenizers.base import Tokenizer
+from jaxlm.tokenizers.sentencepiece import SentencePieceTokenizer
 from jaxlm.tokenizers.training import check_fits, train_tokenizer
 
 # What changes rows but not tokens, or only where the store lies.
@@ -187,8 +188,6 @@ def _make_tokenizer(
     config: TrainConfig, scan: Scan, notify: Notify, progress: Progress
 ) -> Tokenizer:
     """Loads or trains the tokenizer."""
-    from jaxlm.tokenizers.sentencepiece import SentencePieceTokenizer
-
     if config.tokenizer.path:
         tokenizer = SentencePieceTokenizer.load(config.tokenizer.path)
         check_fits(tokenizer.vocab_size, _model_vocab_size(config))
@@ -243,7 +242,7 @@ def _provenance(tokenizer: Tokenizer, scan: Scan, encoded: dict[str, Encoded]) -
             name: {
                 "documents": dict(counts.documents),
                 "text_bytes": dict(counts.num_bytes),
-                "empty_documents": counts.num_empty,
+                "empty_documents": counts.empty,
                 "unknown_tokens": encoded[name].num_unknown,
                 "split_by": "document" if scan.rules[name].by_document else "part of document",
             }

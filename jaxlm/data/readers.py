@@ -16,7 +16,7 @@ from jaxlm.errors import ExitCode, UserError
 SUFFIXES = (".txt", ".jsonl", ".parquet")
 
 # A longer text file becomes several documents, cut at line ends, so that memory stays bounded.
-MAX_DOCUMENT_BYTES = 1 << 28
+MAX_DOCUMENT_BYTES = 1 << 27
 
 _COMPRESSIONS = (".gz", ".zst")
 _PARQUET_ROWS = 1024

@@ -14,6 +14,7 @@ Notify = Callable[[str], None]
 Progress = Callable[[str, int, int], None]
 
 _NAMED_IN_ERROR = 5
+_PROGRESS_BYTES = 1 << 18
 
 
 @dataclass(kw_only=True)
@@ -23,12 +24,19 @@ class SourceCounts:
     Attributes:
       documents: Documents, or parts of documents, of each split.
       num_bytes: UTF-8 bytes of each split.
-      num_empty: Documents without text; left out.
+      empty: Documents without text, which are left out.
+      first_empty: Id of the first of them.
     """
 
     documents: dict[Split, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
     num_bytes: dict[Split, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
-    num_empty: int = 0
+    empty: int = 0
+    first_empty: str = ""
+
+    def add_empty(self, document_id: str) -> None:
+        """Counts a document without text."""
+        self.first_empty = self.first_empty or document_id
+        self.empty += 1
 
     def add(self, split: Split, num_bytes: int) -> None:
         """Counts a document or a part of one."""
@@ -71,18 +79,24 @@ def scan_sources(
     samples = _make_samples(sources, config, sample_bytes)
     counts = {source.name: SourceCounts() for source in sources}
     bad: list[BadDocument] = []
-    done = 0
+    done = shown = 0
     for source in sources:
         rule, count, sample = rules[source.name], counts[source.name], samples[source.name]
         for record in source.read():
             if isinstance(record, BadDocument):
                 _count_bad(bad, record, config.max_bad_documents, notify)
             elif not record.text:
-                count.num_empty += 1
-                notify(f"data: {source.name}: document {record.id} is empty; left out")
+                count.add_empty(record.id)
             else:
                 done += _count_parts(record, rule, count, sample)
-                progress("read", done, 0)
+                if done - shown >= _PROGRESS_BYTES:
+                    progress("read", done, 0)
+                    shown = done
+        if count.empty:
+            notify(
+                f"data: {source.name}: left out {count.empty:,} empty documents, "
+                f"the first of them {count.first_empty}"
+            )
         _check_splits(source, count, rule, bad)
     progress("read", done, done)
     distinct = dict.fromkeys(samples.values())
@@ -162,7 +176,7 @@ def _check_splits(
     if not any(counts.documents.values()):
         raise UserError(
             f"data.path={source.entry}: no text in {len(source.files)} files "
-            f"({counts.num_empty} empty documents, {len(bad)} that cannot be read)"
+            f"({counts.empty} empty documents, {len(bad)} that cannot be read)"
             + (f":\n{_list_bad(bad)}" if bad else ""),
             ExitCode.UNUSABLE,
         )

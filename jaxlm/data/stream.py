@@ -85,11 +85,11 @@ class Stream:
           UserError: The split has no rows (exit 77).
         """
         stream = cls.__new__(cls)
-        # A source of no tokens has no row, and so no share of the samples.
-        sources = [source for source in store.split("validation") if len(source.tokens)]
-        stream._open(store, sources, seq_len, seed, packing)
-        if stream.num_rows == 0:
+        # A source without a document of two tokens has no row, and so no share of the samples.
+        sources = [s for s in store.split("validation") if np.any(np.diff(s.offsets) > 1)]
+        if not sources:
             raise _no_rows(store, "the validation split")
+        stream._open(store, sources, seq_len, seed, packing)
         stream._mixture = Mixture(stream._source_rows)
         stream._end = stream.num_rows
         return stream

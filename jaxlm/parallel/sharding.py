@@ -71,11 +71,13 @@ def shardings(axes_tree: Any, shapes: Any, mesh: Mesh, rules: Rules = RULES) -> 
             spec = partition_spec(axes, rules)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
-        for size, axis, entry in zip(array.shape, axes, spec, strict=True):
-            parts = math.prod(mesh.shape[a] for a in entry or ())
+        for size, axis in zip(array.shape, axes, strict=True):
+            mesh_axes = rules[axis] if axis is not None else ()
+            parts = math.prod(mesh.shape[a] for a in mesh_axes)
             if size % parts:
                 raise ValueError(
-                    f"{name}: axis {axis!r} of size {size} does not divide over {entry} ({parts} devices)"
+                    f"{name}: axis {axis!r} of size {size} does not divide over {parts} devices "
+                    f"of mesh axes {mesh_axes}"
                 )
         return NamedSharding(mesh, spec)
 

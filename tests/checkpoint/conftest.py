@@ -5,8 +5,14 @@ from pathlib import Path
 
 import pytest
 
+import jaxlm
 from jaxlm.checkpoint.manifest import write_manifest
 from jaxlm.checkpoint.steps import CheckpointInfo, step_name
+
+
+@pytest.fixture(autouse=True)
+def child_processes_find_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(jaxlm.__file__).parents[1]))
 
 
 @pytest.fixture

@@ -17,8 +17,12 @@ HOLD = """
 import os, sys, time
 from jaxlm.checkpoint.lock import RunLock
 with RunLock(sys.argv[1]):
-    if "fork" in sys.argv and os.fork() == 0:
-        time.sleep(60)
+    if "fork" in sys.argv:
+        ready, announce = os.pipe()
+        if os.fork() == 0:
+            os.write(announce, b"!")
+            time.sleep(60)
+        os.read(ready, 1)
     print(os.getpid(), flush=True)
     time.sleep(60)
 """

@@ -248,6 +248,20 @@ def test_a_save_that_would_not_fit_is_not_begun(tmp_path, make_writer, monkeypat
     assert [path.name for path in tmp_path.iterdir()] == ["step_00000001"]
 
 
+def test_a_step_that_was_saved_is_not_called_lost(tmp_path, make_writer, monkeypatch):
+    saver = make_writer()
+
+    def fail(directory, config, verified_step):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(writer, "apply_retention", fail)
+    saver.save(1, make_state(1), {})
+    with pytest.raises(UserError, match=r"step 1 was saved, but .* Permission denied") as caught:
+        saver.wait()
+    assert caught.value.exit_code == ExitCode.STORAGE
+    assert_bit_equal(restore_newest(tmp_path, make_state(1)), make_state(1))
+
+
 @pytest.mark.parametrize("surface", ["save", "wait", "close", "check"])
 def test_a_failure_in_the_background_comes_out_once(tmp_path, make_writer, monkeypatch, surface):
     saver = make_writer()

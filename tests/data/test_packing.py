@@ -1,5 +1,6 @@
 """Packing places every transition once, inside its document, in rows that are full."""
 
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ def rows_of(index: RowIndex) -> list[list[tuple[int, int]]]:
     """Each row as its pieces, (start, length)."""
     pieces = list(zip(index.piece_start.tolist(), index.piece_length.tolist(), strict=True))
     starts = index.row_start.tolist()
-    return [pieces[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [pieces[a:b] for a, b in pairwise(starts)]
 
 
 @settings(deadline=None, max_examples=200)
@@ -34,7 +35,7 @@ def test_every_transition_is_in_exactly_one_row(
     lengths: list[int], seq_len: int, packing: Packing
 ) -> None:
     offsets = offsets_of(lengths)
-    wanted = [t for a, b in zip(offsets[:-1], offsets[1:], strict=True) for t in range(a, b - 1)]
+    wanted = [t for a, b in pairwise(offsets.tolist()) for t in range(a, b - 1)]
     rows = rows_of(pack(offsets, seq_len, packing))
     placed = [t for row in rows for start, length in row for t in range(start, start + length)]
     assert sorted(placed) == wanted

@@ -151,7 +151,7 @@ def test_bad_and_empty_documents_are_named_and_counted(configure: Configure) -> 
         file.write('[1]\n{"text": ""}\n')
     store = prepare(configure(), said.append)
     assert "text.jsonl:41: not a JSON object but list" in said[0]
-    assert "text.jsonl:42 is empty" in said[1]
+    assert "left out 1 empty documents, the first of them text.jsonl:42" in said[1]
     extra = store.manifest["extra"]
     assert extra["bad_documents"] == [
         {"path": "text.jsonl", "line": 41, "reason": "not a JSON object but list"}
