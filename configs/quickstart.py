@@ -1,6 +1,6 @@
-"""Quickstart: a 2.6 M-parameter Llama on the Python standard library, in about two minutes.
+"""Quickstart: a 2.4 M-parameter Llama on the Python standard library, in about two minutes.
 
-What      raw text to trained model: corpus, tokenizer, packing, training, evaluation, samples, report
+What      raw text to trained model: corpus, tokenizer, packing, training, evaluation, report
 Source    the embedded corpus (code and docstrings of the running interpreter, 70:30)
 Expected  validation bits per byte from about 5.8 to 2.8
 Hardware  two CPU cores

@@ -1,3 +1,3 @@
-"""jaxlm: pretrain language models with JAX, from raw text to a trained model, on one laptop or a pod."""
+"""jaxlm: pretrain language models with JAX, from raw text to a trained model."""
 
 __version__ = "0.1.0"

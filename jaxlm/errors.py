@@ -44,6 +44,8 @@ def run_main(main: Callable[[], int | None]) -> None:
         code = ExitCode.DONE
     except Exception:
         traceback.print_exc()
-        print("error: this is a bug in jaxlm; please report it with the lines above", file=sys.stderr)
+        print(
+            "error: this is a bug in jaxlm; please report it with the lines above", file=sys.stderr
+        )
         code = ExitCode.BUG
     sys.exit(int(code))

@@ -95,9 +95,7 @@ def evaluate(
     nats = math.fsum(float(s["cross_entropy"]) for s in sums)
     num_targets = sum(int(s["targets"]) for s in sums)
     bits = nats / math.log(2)
-    return Evaluation(
-        nats / max(num_targets, 1), bits / max(num_bytes, 1), num_targets, num_bytes
-    )
+    return Evaluation(nats / max(num_targets, 1), bits / max(num_bytes, 1), num_targets, num_bytes)
 
 
 def main() -> None:
@@ -109,14 +107,17 @@ def main() -> None:
 
     import jax
 
-    from jaxlm.step import make_eval_step
+    from jaxlm.step import BATCH_DTYPES, make_eval_step
     from jaxlm.trained import load_run, open_store
 
     run = load_run(arguments.run_dir)
     store = open_store(run)
     eval_step = jax.jit(make_eval_step(run.model, run.config.objective))
     batches = validation_batches(run.config, store, arguments.max_batches)
-    put = lambda batch: {k: v for k, v in batch.items() if k != "sample_id"}  # noqa: E731
+
+    def put(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: batch[name] for name in BATCH_DTYPES}
+
     with contextlib.closing(batches):
         result = evaluate(eval_step, run.params, batches, put, run.tokenizer.token_bytes())
     print(f"run              {arguments.run_dir}, step {run.step}")

@@ -115,9 +115,7 @@ def _compiled(model: "Model", temperature: float) -> tuple[Any, Any]:
     return jax.jit(prefill, donate_argnums=2), jax.jit(decode, donate_argnums=2)
 
 
-def sample(
-    logits: jax.Array, temperature: float, key: jax.Array, position: jax.Array
-) -> jax.Array:
+def sample(logits: jax.Array, temperature: float, key: jax.Array, position: jax.Array) -> jax.Array:
     """Draws a token for `position`: [batch, vocab] -> int32 [batch]."""
     if temperature == 0:
         return jnp.argmax(logits, axis=-1).astype(jnp.int32)

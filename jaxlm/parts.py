@@ -72,7 +72,10 @@ def build(config: TrainConfig, directory: RunDirectory, progress: Progress) -> P
     progress.note(f"{mesh.devices.size} x {device.device_kind}: {compute.describe()}")
     model = config.model.build(compute)
     optimizer = make_optimizer(config.optim, model.axes())
-    draw = lambda: steps.init_state(model, optimizer, config.seed)  # noqa: E731
+
+    def draw() -> steps.TrainState:
+        return steps.init_state(model, optimizer, config.seed)
+
     with jax.set_mesh(mesh):
         abstract = jax.eval_shape(draw)
         places = shardings(steps.state_axes(model, abstract), abstract, mesh)

@@ -58,13 +58,21 @@ def init_state(model: Model, optimizer: optax.GradientTransformation, seed: int)
 
 def state_axes(model: Model, state: TrainState) -> TrainState:
     """Logical axes of a state; the optimizer's moments follow their parameters."""
-    axes = model.axes()
-    like_params = jax.tree.structure(state.params)
-    is_params = lambda x: jax.tree.structure(x) == like_params  # noqa: E731
-    opt_axes = jax.tree.map(
-        lambda x: axes if is_params(x) else (None,) * x.ndim, state.opt_state, is_leaf=is_params
+    axes: Any = model.axes()
+    params_structure: Any = jax.tree.structure(state.params)
+
+    def is_params(x: Any) -> bool:
+        return bool(jax.tree.structure(x) == params_structure)
+
+    def axes_of(x: Any) -> Any:
+        return axes if is_params(x) else (None,) * x.ndim
+
+    return TrainState(
+        step=axes_of(state.step),
+        params=axes,
+        opt_state=jax.tree.map(axes_of, state.opt_state, is_leaf=is_params),
+        buffers=jax.tree.map(axes_of, state.buffers),
     )
-    return TrainState(step=(), params=axes, opt_state=opt_axes, buffers={"skipped": ()})
 
 
 def value_and_grad(
@@ -93,7 +101,8 @@ def value_and_grad(
     def loss(params: Params, microbatch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         sums, _ = objective.terms(model, params, microbatch, key)
         terms = {name: sums[name] / denominators[name] for name in weights}
-        return sum(weights[name] * terms[name] for name in weights), terms
+        weighted = [weights[name] * terms[name] for name in weights]
+        return jnp.sum(jnp.stack(weighted)), terms
 
     grad = jax.value_and_grad(loss, has_aux=True)
     if accumulation == 1:
@@ -137,24 +146,27 @@ def make_train_step(
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), DROPOUT), state.step)
         terms, grads = value_and_grad(model, objective, state.params, batch, key, accumulation)
-        grad_norm = optax.global_norm(grads)
+        grad_norm = optax.tree.norm(grads)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         lr = schedule(state.step)
         params = jax.tree.map(lambda p, u: (p - lr * u).astype(p.dtype), state.params, updates)
 
         accepted = jnp.isfinite(terms["loss"]) & jnp.isfinite(grad_norm)
-        keep = lambda new, old: jax.tree.map(lambda n, o: jnp.where(accepted, n, o), new, old)  # noqa: E731
         skipped = jnp.where(accepted, 0, state.buffers["skipped"] + 1)
         new_state = TrainState(
             step=state.step + 1,
-            params=keep(params, state.params),
-            opt_state=keep(opt_state, state.opt_state),
+            params=_choose(accepted, params, state.params),
+            opt_state=_choose(accepted, opt_state, state.opt_state),
             buffers={"skipped": skipped},
         )
         metrics = {**terms, "grad_norm": grad_norm, "learning_rate": lr, "skipped": skipped}
         return new_state, metrics
 
     return train_step
+
+
+def _choose(condition: jax.Array, new: Any, old: Any) -> Any:
+    return jax.tree.map(lambda n, o: jnp.where(condition, n, o), new, old)
 
 
 def make_eval_step(model: Model, objective: ObjectiveConfig) -> Callable[[Params, Batch], Metrics]:

@@ -74,7 +74,9 @@ def run(config: TrainConfig, path: Path, command: str) -> int:
         directory.write_json("versions.json", versions())
         directory.write_status("running", directory.step())
         try:
-            return train(config, build(config, directory, progress), directory, progress, interruption)
+            return train(
+                config, build(config, directory, progress), directory, progress, interruption
+            )
         except BaseException as error:
             status = "preempted" if isinstance(error, KeyboardInterrupt) else "failed"
             with contextlib.suppress(UserError):
@@ -183,9 +185,7 @@ def save(
         )
 
 
-def validate(
-    config: TrainConfig, parts: Parts, state: TrainState, step: int, log: RunLog
-) -> None:
+def validate(config: TrainConfig, parts: Parts, state: TrainState, step: int, log: RunLog) -> None:
     """Evaluates on the validation split and logs the result."""
     began = time.perf_counter()
     batches = validation_batches(config, parts.store, config.evaluation.max_batches)

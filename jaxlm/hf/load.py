@@ -119,7 +119,9 @@ class _Tensors:
             try:
                 file = safe_open(path, framework="flax")
             except (SafetensorError, OSError) as error:
-                raise _unusable(f"{path}: missing, damaged or no safetensors file: {error}") from None
+                raise _unusable(
+                    f"{path}: missing, damaged or no safetensors file: {error}"
+                ) from None
             self._files.update(dict.fromkeys(file.keys(), file))
 
     def __enter__(self) -> "_Tensors":

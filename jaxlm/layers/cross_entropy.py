@@ -60,7 +60,10 @@ def chunked_cross_entropy(
         losses = cross_entropy(logits_of(hidden), targets, weights)
         return Losses(*map(jnp.add, total, losses)), None
 
-    # Strided chunks: each takes an equal share of every device's rows.
-    split = lambda x: x.reshape(-1, num_chunks, *x.shape[1:]).swapaxes(0, 1)  # noqa: E731
+    def split(x: jax.Array) -> jax.Array:
+        # Strided chunks: each takes an equal share of every device's rows.
+        return x.reshape(-1, num_chunks, *x.shape[1:]).swapaxes(0, 1)
+
     zero = jnp.zeros((), jnp.promote_types(hidden.dtype, jnp.float32))
-    return jax.lax.scan(chunk, Losses(zero, zero), (split(hidden), split(targets), split(weights)))[0]
+    chunks = (split(hidden), split(targets), split(weights))
+    return jax.lax.scan(chunk, Losses(zero, zero), chunks)[0]

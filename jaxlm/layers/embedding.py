@@ -20,9 +20,7 @@ class Embedding(nn.Module):
     def __call__(self, tokens: jax.Array) -> jax.Array:
         """Looks up `tokens`: int32 [batch, seq] -> [batch, seq, d_model]."""
         shape, axes = (self.vocab_size, self.d_model), ("vocab", "embed")
-        table = param(
-            self, "embedding", shape, axes, normal(self.stddev), self.compute.param_dtype
-        )
+        table = param(self, "embedding", shape, axes, normal(self.stddev), self.compute.param_dtype)
         x = table.astype(self.compute.dtype)[tokens]
         return constrain(x, "batch", "seq", "act_embed")
 

@@ -5,6 +5,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -34,7 +35,8 @@ def param(
       dtype: Storage type.
     """
     assert len(shape) == len(axes), (name, shape, axes)
-    return module.param(name, nn.with_logical_partitioning(init, axes), shape, dtype)
+    value: Any = module.param(name, nn.with_logical_partitioning(init, axes), shape, dtype)
+    return value
 
 
 def normal(stddev: float) -> Initializer:

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 from jaxlm.layers.attention import Inputs
 from jaxlm.layers.compute import Compute, RematPolicy, reference
+from jaxlm.parallel.sharding import Axes
 
 Params = Any
 Stats = Mapping[str, Any]
@@ -65,12 +66,12 @@ class Segment(NamedTuple):
       name: Key of the segment's parameters.
       block: One layer: `block(state, inputs, cache) -> (state, cache)`; statistics by `sow` into
         the collection `stats`; dropout keys by the random stream `dropout`.
-      count: Number of layers.
+      num_layers: Number of layers.
     """
 
     name: str
     block: nn.Module
-    count: int
+    num_layers: int
 
 
 class Output(NamedTuple):
@@ -129,12 +130,15 @@ class Model:
     def axes(self) -> Any:
         """Logical axes of every parameter: a tree like `params` with tuples of names as leaves."""
         boxed = jax.eval_shape(self._init, jax.random.key(0))
-        is_box = lambda x: isinstance(x, nn.LogicallyPartitioned)  # noqa: E731
-        axes = jax.tree.map(lambda box: box.names, boxed, is_leaf=is_box)
-        stacked = lambda names: ("layers", *names)  # noqa: E731
-        is_names = lambda x: isinstance(x, tuple)  # noqa: E731
-        segments = jax.tree.map(stacked, axes["segments"], is_leaf=is_names)
-        return {**axes, "segments": segments}
+
+        def names(path: Any, box: nn.LogicallyPartitioned) -> Axes:
+            stacked = path[0].key == "segments"
+            return ("layers", *box.names) if stacked else tuple(box.names)
+
+        def is_box(x: Any) -> bool:
+            return isinstance(x, nn.LogicallyPartitioned)
+
+        return jax.tree_util.tree_map_with_path(names, boxed, is_leaf=is_box)
 
     def abstract_params(self) -> Params:
         """Shapes and types of the parameters, without memory."""
@@ -163,7 +167,7 @@ class Model:
         if positions is None:
             positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
         inputs = Inputs(positions, batch.get("segment_ids"))
-        state = {"hidden": self.embed.apply({"params": params["embed"]}, tokens)}
+        state = {"hidden": _apply(self.embed, params["embed"], tokens)}
         hidden_states = [state["hidden"][None]]
         stats, caches = {}, {}
         for number, segment in enumerate(self.segments):
@@ -179,7 +183,7 @@ class Model:
                 with_hidden_states,
             )
             hidden_states.append(hiddens)
-        hidden = self.norm.apply({"params": params["norm"]}, state["hidden"])
+        hidden = _apply(self.norm, params["norm"], state["hidden"])
         return Encoded(
             hidden,
             stats,
@@ -189,8 +193,8 @@ class Model:
 
     def logits(self, params: Params, hidden: jax.Array) -> jax.Array:
         """Maps final hidden states [..., d_model] to float32 logits [..., vocab]."""
-        variables = {"params": params.get("unembed", {})}
-        return self.unembed.apply(variables, hidden, params["embed"]["embedding"])
+        embedding = params["embed"]["embedding"]
+        return _apply(self.unembed, params.get("unembed", {}), hidden, embedding)
 
     def apply(
         self,
@@ -206,35 +210,45 @@ class Model:
     def init_cache(self, batch_size: int, max_seq_len: int) -> Any:
         """Empty key-value caches for sequences of up to `max_seq_len` tokens."""
         layer = self.new_cache(batch_size, max_seq_len)
-        stack = lambda count: jax.tree.map(  # noqa: E731
-            lambda x: jnp.zeros((count, *x.shape), x.dtype), layer
-        )
-        return {segment.name: stack(segment.count) for segment in self.segments}
+
+        def stack(segment: Segment) -> Any:
+            return jax.tree.map(lambda x: jnp.stack([x] * segment.num_layers), layer)
+
+        return {segment.name: stack(segment) for segment in self.segments}
 
     def _init(self, key: jax.Array) -> Params:
         """Parameters in their boxes of logical axes."""
         tokens = jnp.zeros((1, 2), jnp.int32)
         inputs = Inputs(tokens)
         hidden = jnp.zeros((1, 2, self.config.d_model), self.compute.dtype)
-        purpose = lambda number: jax.random.fold_in(key, number)  # noqa: E731
-        embed = self.embed.init(purpose(0), tokens)["params"]
-        table = nn.meta.unbox(embed)["embedding"]
+        embed_key, norm_key, unembed_key, *segment_keys = (
+            jax.random.fold_in(key, purpose) for purpose in range(3 + len(self.segments))
+        )
+
+        def init_segment(segment: Segment, key: jax.Array) -> Params:
+            def init_layer(number: jax.Array) -> Params:
+                layer_key = jax.random.fold_in(key, number)
+                return segment.block.init(layer_key, {"hidden": hidden}, inputs)["params"]
+
+            return jax.vmap(init_layer)(jnp.arange(segment.num_layers))
+
+        embed = self.embed.init(embed_key, tokens)["params"]
         params = {
             "embed": embed,
-            "segments": {},
-            "norm": self.norm.init(purpose(1), hidden)["params"],
+            "segments": {
+                segment.name: init_segment(segment, segment_key)
+                for segment, segment_key in zip(self.segments, segment_keys, strict=True)
+            },
+            "norm": self.norm.init(norm_key, hidden)["params"],
         }
-        unembed = self.unembed.init(purpose(2), hidden, table)
+        unembed = self.unembed.init(unembed_key, hidden, nn.meta.unbox(embed)["embedding"])
         if "params" in unembed:  # a tied output matrix has no parameters of its own
             params["unembed"] = unembed["params"]
-        for number, segment in enumerate(self.segments):
-            segment_key = purpose(3 + number)
-            layer_keys = jax.vmap(lambda n, k=segment_key: jax.random.fold_in(k, n))
-            init = lambda k, b=segment.block: b.init(k, {"hidden": hidden}, inputs)["params"]  # noqa: E731
-            params["segments"][segment.name] = jax.vmap(init)(
-                layer_keys(jnp.arange(segment.count))
-            )
         return params
+
+
+def _apply(module: nn.Module, params: Params, *arguments: jax.Array) -> Any:
+    return module.apply({"params": params}, *arguments)
 
 
 def run_block(
@@ -286,8 +300,8 @@ def run_segment(
         return state, (stats, layer_cache, state["hidden"] if with_hidden_states else None)
 
     layer = rematerialised(layer, compute.remat)
-    xs = (params, jnp.arange(segment.count), cache)
-    unroll = 1 if compute.scan_layers else segment.count
+    xs = (params, jnp.arange(segment.num_layers), cache)
+    unroll = 1 if compute.scan_layers else segment.num_layers
     state, (stats, cache, hiddens) = jax.lax.scan(layer, state, xs, unroll=unroll)
     return state, stats, cache, hiddens
 

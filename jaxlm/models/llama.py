@@ -73,9 +73,10 @@ class LlamaConfig(ModelConfig):
             return self.d_model
         if remat == "dots":
             return self.d_model + products
-        # Besides the products: two normalised inputs, rotated queries and keys, the gated hidden.
-        rotated = (self.num_heads + self.num_kv_heads) * self.head_dim
-        return 3 * self.d_model + products + rotated + 2 * self.d_ff
+        # Besides the products: the inputs of two norms, wide and normalised, rotated queries and
+        # keys with their halves, and the sigmoid, the activation, the gated hidden and its cast.
+        rotated = 3 * (self.num_heads + self.num_kv_heads) * self.head_dim
+        return 7 * self.d_model + products + rotated + 4 * self.d_ff
 
     def score_elements_per_token(self, seq_len: int) -> int:
         """Attention scores of one layer that are in memory at once, per token."""

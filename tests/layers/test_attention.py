@@ -7,7 +7,7 @@ import pytest
 
 from jaxlm.layers.attention import attend
 from jaxlm.models.base import num_params
-from tests.pico import PICO, packed_batch, pico
+from tests.pico import PICO, packed_batch, params_of, pico
 
 
 def written_out(q, k, v, segments):
@@ -35,7 +35,7 @@ def heads(seq_len, num_heads=4, num_kv_heads=2, seed=0):
 def test_kernels_equal_the_formula(kernel, num_kv_heads, seq_len):
     q, k, v = heads(seq_len, num_kv_heads=num_kv_heads)
     segments = np.sort(np.random.default_rng(0).integers(1, 4, (2, seq_len)), axis=1)
-    y = attend(q, k, v, jnp.asarray(segments, jnp.int32), kernel)
+    y = jax.jit(attend, static_argnums=4)(q, k, v, jnp.asarray(segments, jnp.int32), kernel)
     np.testing.assert_allclose(y, written_out(q, k, v, segments), atol=2e-6)
 
 
@@ -54,15 +54,16 @@ def test_blocked_attention_does_half_the_work():
 def test_bfloat16_trains_on_cpu():
     """XLA:CPU refuses a transposed batched product of bfloat16 with a float32 result."""
     model = pico(dtype=jnp.dtype("bfloat16"), attention="blocked")
-    params, batch = model.init(jax.random.key(0)), packed_batch()
+    params, batch = params_of(model), packed_batch()
 
     def loss(params):
         return jnp.mean(jnp.square(model.apply(params, batch).logits))
 
+    def exact_loss(params):
+        return jnp.mean(jnp.square(pico().apply(params, batch).logits))
+
     value, grads = jax.jit(jax.value_and_grad(loss))(params)
-    expected, exact = jax.value_and_grad(
-        lambda p: jnp.mean(jnp.square(pico().apply(p, batch).logits))
-    )(params)
+    expected, exact = jax.jit(jax.value_and_grad(exact_loss))(params)
     np.testing.assert_allclose(value, expected, rtol=0.03)
     for ours, theirs in zip(jax.tree.leaves(grads), jax.tree.leaves(exact), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=0.1 * np.abs(theirs).max())
@@ -71,16 +72,17 @@ def test_bfloat16_trains_on_cpu():
 def test_prompts_of_different_lengths_share_a_cache():
     """Prefill of a padded batch, then single tokens, equals the whole sequence at once."""
     model = pico()
-    params = model.init(jax.random.key(0))
+    params = params_of(model)
     tokens = jax.random.randint(jax.random.key(1), (2, 20), 0, PICO.vocab_size)
-    whole = model.apply(params, {"tokens": tokens}).logits
+    apply = jax.jit(model.apply)
+    whole = apply(params, {"tokens": tokens}).logits
     lengths = np.array([5, 9])
-    output = model.apply(params, {"tokens": tokens[:, :12]}, model.init_cache(2, 20))
+    output = apply(params, {"tokens": tokens[:, :12]}, model.init_cache(2, 20))
     cache = output.cache
     for offset in range(8):
         positions = jnp.asarray(lengths + offset, jnp.int32)[:, None]
         step = jnp.take_along_axis(tokens, positions, axis=1)
-        output = model.apply(params, {"tokens": step, "positions": positions}, cache)
+        output = apply(params, {"tokens": step, "positions": positions}, cache)
         cache = output.cache
         expected = np.take_along_axis(whole, np.asarray(positions)[..., None], axis=1)
         np.testing.assert_allclose(output.logits, expected, atol=1e-5)

@@ -69,9 +69,7 @@ def test_chunks_keep_the_logits_out_of_memory():
     def temporary_bytes(chunks):
         def loss(hidden):
             logits_of = lambda h: h @ matrix  # noqa: E731
-            return chunked_cross_entropy(
-                logits_of, hidden, targets, weights, chunks
-            ).cross_entropy
+            return chunked_cross_entropy(logits_of, hidden, targets, weights, chunks).cross_entropy
 
         return jax.jit(jax.grad(loss)).lower(hidden).compile().memory_analysis().temp_size_in_bytes
 

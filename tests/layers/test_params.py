@@ -10,9 +10,7 @@ from jaxlm.layers.params import dot, dot_float32
 def test_dot_contracts_and_keeps_the_other_dimensions():
     x = jax.random.normal(jax.random.key(0), (2, 5, 3, 4))
     w = jax.random.normal(jax.random.key(1), (3, 4, 6))
-    np.testing.assert_allclose(
-        dot(x, w, contract=2), jnp.einsum("bshk,hkd->bsd", x, w), atol=1e-5
-    )
+    np.testing.assert_allclose(dot(x, w, contract=2), jnp.einsum("bshk,hkd->bsd", x, w), atol=1e-5)
     wide = jax.random.normal(jax.random.key(2), (4, 2, 7))
     np.testing.assert_allclose(dot(x, wide), jnp.einsum("bshk,kuv->bshuv", x, wide), atol=1e-5)
 

@@ -16,7 +16,7 @@ from jaxlm.layers.compute import reference
 from jaxlm.layers.cross_entropy import cross_entropy
 from jaxlm.models.base import num_params
 from jaxlm.models.llama import HF, config_from_hf
-from tests.pico import PICO, packed_batch, pico, untied
+from tests.pico import PICO, packed_batch, params_of, pico, untied
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "llama3"
 
@@ -39,12 +39,17 @@ def reference_loss(model, params, io):
     return losses.cross_entropy / weights.sum()
 
 
+def reference_gradients(model, params, io):
+    integers = {name: io[name] for name in ("input_ids", "labels")}
+    return jax.jit(jax.value_and_grad(lambda p: reference_loss(model, p, integers)))(params)
+
+
 @pytest.mark.parametrize("attention", ["plain", "blocked"])
 def test_logits_and_hidden_states_equal_the_reference(golden, attention):
     _, params, io = golden
     model = load_model(GOLDEN, compute=reference()._replace(attention=attention))[0]
     tokens = jnp.asarray(io["input_ids"], jnp.int32)
-    output = model.apply(params, {"tokens": tokens}, with_hidden_states=True)
+    output = jax.jit(lambda p: model.apply(p, {"tokens": tokens}, with_hidden_states=True))(params)
     # The reference hides padded keys from padded queries too; nothing depends on those positions.
     real = io["attention_mask"].astype(bool)
     for layer in range(model.config.num_layers):
@@ -57,7 +62,7 @@ def test_logits_and_hidden_states_equal_the_reference(golden, attention):
 
 def test_loss_and_every_gradient_equal_the_reference(golden):
     model, params, io = golden
-    loss, grads = jax.value_and_grad(reference_loss, argnums=1)(model, params, io)
+    loss, grads = reference_gradients(model, params, io)
     np.testing.assert_allclose(loss, io["loss"], atol=1e-5)
     compared = set()
     for path, grad in jax.tree_util.tree_leaves_with_path(grads):
@@ -75,7 +80,7 @@ def test_loss_and_every_gradient_equal_the_reference(golden):
 
 def test_gradient_norm_of_every_tensor_equals_the_reference(golden):
     model, params, io = golden
-    grads = jax.grad(reference_loss, argnums=1)(model, params, io)
+    _, grads = reference_gradients(model, params, io)
     expected = json.loads((GOLDEN / "grad_norms.json").read_text())
     for path, grad in jax.tree_util.tree_leaves_with_path(grads):
         name = HF.names[jax.tree_util.keystr(path, simple=True, separator=".")].name
@@ -88,7 +93,7 @@ def test_gradient_norm_of_every_tensor_equals_the_reference(golden):
 @pytest.mark.parametrize("case", [0, 1])
 def test_greedy_tokens_with_the_cache_equal_the_reference(golden, case):
     model, params, io = golden
-    prompt = io[f"gen.{case}.input_ids"].tolist()
+    prompt = io[f"gen.{case}.input_ids"][0].tolist()
     tokens = generate(model, params, prompt, max_new_tokens=20, temperature=0.0)
     assert list(tokens) == io[f"gen.{case}.new_tokens"].tolist()
 
@@ -109,13 +114,14 @@ def test_published_parameter_counts(recipe, published):
 
 @pytest.mark.parametrize("change", [{"scan_layers": False}, {"remat": "dots"}, {"remat": "full"}])
 def test_scan_and_rematerialisation_change_nothing(change):
-    batch, params = packed_batch(), pico().init(jax.random.key(0))
+    batch, params = packed_batch(), params_of(pico())
 
     def loss(params, model):
         return jnp.mean(jnp.square(model.apply(params, batch).logits))
 
-    expected, grads = jax.value_and_grad(loss)(params, pico())
-    value, other = jax.value_and_grad(loss)(params, pico(**change))
+    grad = jax.jit(jax.value_and_grad(loss), static_argnums=1)
+    expected, grads = grad(params, pico())
+    value, other = grad(params, pico(**change))
     np.testing.assert_allclose(value, expected, rtol=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), other, grads)
 
@@ -123,7 +129,7 @@ def test_scan_and_rematerialisation_change_nothing(change):
 def test_no_gradient_reaches_later_positions_or_other_documents():
     """Causality and the borders of documents, by gradients with respect to the embedding."""
     model, batch = pico(), packed_batch(rows=1)
-    params = model.init(jax.random.key(0))
+    params = params_of(model)
     segments, where = batch["segment_ids"][0], 7
 
     def logits_at(table):
@@ -131,7 +137,8 @@ def test_no_gradient_reaches_later_positions_or_other_documents():
         return model.apply({**params, "embed": {"embedding": table}}, rows).logits[0, where].sum()
 
     # One embedding row per position: its gradient is the influence of that position.
-    influence = jnp.abs(jax.grad(logits_at)(params["embed"]["embedding"])).sum(axis=1)
+    grad = jax.jit(jax.grad(logits_at))(params["embed"]["embedding"])
+    influence = jnp.abs(grad).sum(axis=1)
     seen = np.flatnonzero(influence[: len(segments)] > 0)
     same = np.flatnonzero((segments == segments[where]) & (np.arange(len(segments)) <= where))
     np.testing.assert_array_equal(seen, same)
@@ -139,11 +146,12 @@ def test_no_gradient_reaches_later_positions_or_other_documents():
 
 def test_packed_documents_equal_documents_alone():
     model, batch = pico(), packed_batch(rows=1)
-    params = model.init(jax.random.key(0))
-    packed = model.apply(params, batch).logits[0]
+    params = params_of(model)
+    apply = jax.jit(model.apply)
+    packed = apply(params, batch).logits[0]
     for segment in (1, 2):
         mine = batch["segment_ids"][0] == segment
-        alone = model.apply(params, {"tokens": batch["tokens"][:, mine]}).logits[0]
+        alone = apply(params, {"tokens": batch["tokens"][:, mine]}).logits[0]
         np.testing.assert_allclose(packed[mine], alone, atol=1e-5)
 
 
@@ -157,8 +165,8 @@ def test_a_layer_is_drawn_alike_in_a_deeper_model():
     import dataclasses
 
     deeper = dataclasses.replace(PICO, num_layers=5).build(reference())
-    shallow = pico().init(jax.random.key(3))["segments"]["layers"]
-    deep = deeper.init(jax.random.key(3))["segments"]["layers"]
+    shallow = params_of(pico(), 3)["segments"]["layers"]
+    deep = params_of(deeper, 3)["segments"]["layers"]
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b[:3]), shallow, deep)
 
 

@@ -25,7 +25,9 @@ def case(name):
 
 
 def named(tensors, prefix):
-    return {k.removeprefix(prefix): jnp.asarray(v) for k, v in tensors.items() if k.startswith(prefix)}
+    return {
+        k.removeprefix(prefix): jnp.asarray(v) for k, v in tensors.items() if k.startswith(prefix)
+    }
 
 
 def replay(tensors, optimizer, rates, steps):
@@ -53,20 +55,17 @@ def config_of(hyper, **changes):
 def axes_of(tensors, decay_vectors):
     """Logical axes that make vectors decay or not."""
     vector = ("embed", "mlp") if decay_vectors else ("embed",)
-    return {k: ("embed", "mlp") if v.ndim > 1 else vector for k, v in named(tensors, "param.init.").items()}
-
-
-def steps_of(tensors):
-    return sorted({int(k.split(".")[1]) for k in tensors if k.startswith("grad.")})
+    return {
+        k: ("embed", "mlp") if v.ndim > 1 else vector
+        for k, v in named(tensors, "param.init.").items()
+    }
 
 
 def test_plain_adamw():
     tensors, hyper = case("adamw_plain")
     optimizer = make_optimizer(config_of(hyper, clip_norm=0.0), axes_of(tensors, True))
-    first = steps_of(tensors)[0]
-    shifted = {k.replace(f"grad.{s:02}", f"grad.{s - first:02}"): v for k, v in tensors.items() for s in [int(k.split(".")[1]) if k.startswith("grad.") else 0]}
-    for step, params, _ in replay(shifted, optimizer, tensors["lr"], hyper["steps"]):
-        for name, value in named(tensors, f"param.{step + first:02}.").items():
+    for step, params, _ in replay(tensors, optimizer, tensors["lr"], hyper["steps"]):
+        for name, value in named(tensors, f"param.{step:02}.").items():
             np.testing.assert_allclose(params[name], value, atol=2e-6, err_msg=f"{step} {name}")
 
 
@@ -82,12 +81,10 @@ def test_clipping_schedule_and_decay_of_matrices_only():
     rates = [float(schedule(step)) for step in range(hyper["steps"])]
     np.testing.assert_allclose(rates, tensors["lr"], rtol=1e-6, atol=1e-9)
     optimizer = make_optimizer(config, axes_of(tensors, False))
-    first = steps_of(tensors)[0]
-    shifted = {k.replace(f"grad.{s:02}", f"grad.{s - first:02}"): v for k, v in tensors.items() for s in [int(k.split(".")[1]) if k.startswith("grad.") else 0]}
-    for step, params, grads in replay(shifted, optimizer, rates, hyper["steps"]):
+    for step, params, grads in replay(tensors, optimizer, rates, hyper["steps"]):
         norm = tensors["grad_norm_before_clip"][step]
-        np.testing.assert_allclose(optax.global_norm(grads), norm, rtol=1e-6)
-        for name, value in named(tensors, f"param.{step + first:02}.").items():
+        np.testing.assert_allclose(optax.tree.norm(grads), norm, rtol=1e-6)
+        for name, value in named(tensors, f"param.{step:02}.").items():
             np.testing.assert_allclose(params[name], value, atol=2e-6, err_msg=f"{step} {name}")
 
 

@@ -19,7 +19,7 @@ def test_unknown_names_and_double_use_are_refused_with_the_path():
     leaf = {"w": jax.ShapeDtypeStruct((8, 8), np.float32)}
     with pytest.raises(ValueError, match="w: unknown logical axis 'embde'"):
         shardings({"w": ("embde", "mlp")}, leaf, mesh)
-    with pytest.raises(ValueError, match="w: logical axes .* twice"):
+    with pytest.raises(ValueError, match=r"w: logical axes .* twice"):
         shardings({"w": ("batch", "embed")}, leaf, mesh)
 
 
