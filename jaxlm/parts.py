@@ -66,6 +66,7 @@ def build(config: TrainConfig, directory: RunDirectory, progress: Progress) -> P
         keep_tokenizer(store, directory)
         data, batch = config.data, config.batch
         stream = Stream(store, "train", batch.seq_len, config.seed, data.packing, data.weights)
+        directory.write_json("data.json", summary(store, stream))
     mesh = make_mesh(config.parallel)
     device = mesh.devices.flat[0]
     compute = resolve(config.compute, device)
@@ -86,6 +87,28 @@ def build(config: TrainConfig, directory: RunDirectory, progress: Progress) -> P
             train_step = compiled_step(config, model, optimizer, mesh, state, places, progress)
     eval_step = jax.jit(steps.make_eval_step(model, config.objective))
     return Parts(store, stream, mesh, model, state, train_step, eval_step)
+
+
+def summary(store: TokenStore, stream: Stream) -> dict[str, Any]:
+    """What the report says about the data."""
+    splits = {
+        name: {source["name"]: _counts(source) for source in sources}
+        for name, sources in store.manifest["splits"].items()
+    }
+    return {
+        "store": str(store.directory),
+        "digest": store.digest,
+        "rows_per_epoch": stream.num_rows,
+        "fill": round(stream.fill, 5),
+        "tokenizer": store.manifest["extra"]["tokenizer"],
+        "bad_documents": len(store.manifest["extra"]["bad_documents"]),
+        **splits,
+    }
+
+
+def _counts(source: dict[str, Any]) -> dict[str, int]:
+    names = ("num_documents", "num_tokens", "num_bytes")
+    return {name.removeprefix("num_"): source[name] for name in names}
 
 
 def keep_tokenizer(store: TokenStore, directory: RunDirectory) -> None:

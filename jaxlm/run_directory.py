@@ -41,9 +41,11 @@ class RunDirectory:
         """The command that resumes the run."""
         return (self.path / "command.txt").read_text("utf-8").strip()
 
-    def write_status(self, status: str, step: int) -> None:
-        """Records where the run stands."""
-        self.write_json("status.json", {"status": status, "step": step})
+    def write_status(self, status: str, step: int, message: str = "", **facts: int) -> None:
+        """Records where the run stands, and why; facts stay until they are given again."""
+        kept = {name: fact for name, fact in self._read_status().items() if name != "message"}
+        now = {"status": status, "step": step, **({"message": message} if message else {})}
+        self.write_json("status.json", kept | facts | now)
 
     def event(self, event: str, **fields: Any) -> None:
         """Appends a line to `events.jsonl`, with the Unix time."""

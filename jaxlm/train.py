@@ -8,6 +8,7 @@ import contextlib
 import shlex
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -17,12 +18,13 @@ from jaxlm.checkpoint.writer import Writer
 from jaxlm.config import TrainConfig
 from jaxlm.config_json import digest, to_json
 from jaxlm.config_loader import load
-from jaxlm.data.loader import make_loader
+from jaxlm.data.loader import Loader, make_loader
 from jaxlm.environment import versions
-from jaxlm.errors import ExitCode, UserError, run_main
+from jaxlm.errors import ExitCode, run_main
 from jaxlm.evaluate import evaluate, validation_batches
 from jaxlm.generate import sample_text
 from jaxlm.interruption import Interruption, watch_signals
+from jaxlm.models.base import num_params
 from jaxlm.monitor.progress import Progress
 from jaxlm.monitor.run_log import Pending, RunLog
 from jaxlm.parts import Parts, build
@@ -72,16 +74,19 @@ def run(config: TrainConfig, path: Path, command: str) -> int:
         directory.write_json("config.json", to_json(config))
         directory.write_text("command.txt", command + "\n")
         directory.write_json("versions.json", versions())
-        directory.write_status("running", directory.step())
+        parameters = num_params(config.model)
+        directory.write_status("running", directory.step(), num_parameters=parameters)
         try:
-            return train(
-                config, build(config, directory, progress), directory, progress, interruption
-            )
+            parts = build(config, directory, progress)
+            code = train(config, parts, directory, progress, interruption)
         except BaseException as error:
-            status = "preempted" if isinstance(error, KeyboardInterrupt) else "failed"
-            with contextlib.suppress(UserError):
-                directory.write_status(status, directory.step())
+            with contextlib.suppress(Exception):  # what went wrong first is what to tell
+                status = "preempted" if isinstance(error, KeyboardInterrupt) else "failed"
+                directory.write_status(status, directory.step(), message=str(error))
+                write_report(path)
             raise
+        progress.note(f"report: {write_report(path)}")
+        return code
 
 
 def train(
@@ -95,37 +100,25 @@ def train(
 
     A step's metrics are fetched when the next step has been dispatched, so that the device does
     not wait for the host; before a save or an evaluation they are fetched at once.
+
+    Returns:
+      0, or 75 after a signal.
     """
     state, start, num_steps = parts.state, int(parts.state.step), config.num_steps
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(interruption.defer())
-        stack.enter_context(jax.set_mesh(parts.mesh))
-        log = stack.enter_context(contextlib.closing(open_log(config, parts, directory, progress)))
-        writer = stack.enter_context(
-            contextlib.closing(Writer(directory.checkpoints, config.checkpoint))
-        )
-        batches = stack.enter_context(
-            contextlib.closing(
-                make_loader(
-                    parts.stream,
-                    batch_size=config.batch.size,
-                    start_step=start,
-                    num_steps=num_steps - start,
-                )
-            )
-        )
+    with interruption.defer(), opened(config, parts, directory, progress) as (log, writer, batches):
         if not log.has_validation(start):
             validate(config, parts, state, start, log)
         log.restart_clock()
         pending: Pending | None = None
         for step in range(start + 1, num_steps + 1):
             began = time.perf_counter()
-            rows = next(batches)
+            rows = config.objective.prepare(next(batches), config.seed)
             waited = time.perf_counter() - began
             state, metrics = parts.train_step(state, parts.put(rows))
             if pending is not None:
                 log.step(pending, writer.last_saved)
             pending = Pending(step, metrics, waited)
+            writer.check()
 
             stopped = interruption.requested
             saves = stopped or is_due(step, config.checkpoint.every_steps, num_steps)
@@ -149,19 +142,39 @@ def train(
     return ExitCode.DONE
 
 
+@contextlib.contextmanager
+def opened(
+    config: TrainConfig, parts: Parts, directory: RunDirectory, progress: Progress
+) -> Iterator[tuple[RunLog, Writer, Loader]]:
+    """Opens what the loop writes to and reads from, under the mesh, and closes it in any case."""
+    start = int(parts.state.step)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(jax.set_mesh(parts.mesh))
+        log = RunLog(
+            config,
+            directory,
+            progress,
+            list(parts.mesh.devices.flat),
+            parts.model.compute.dtype.name,
+            parts.store.digest,
+            start,
+        )
+        stack.enter_context(contextlib.closing(log))
+        writer = Writer(directory.checkpoints, config.checkpoint)
+        stack.enter_context(contextlib.closing(writer))
+        batches = make_loader(
+            parts.stream,
+            batch_size=config.batch.size,
+            start_step=start,
+            num_steps=config.num_steps - start,
+        )
+        stack.enter_context(contextlib.closing(batches))
+        yield log, writer, batches
+
+
 def is_due(step: int, every_steps: int, num_steps: int) -> bool:
     """Whether something that happens every so many steps, and after the last one, is due."""
     return step == num_steps or (every_steps > 0 and step % every_steps == 0)
-
-
-def open_log(
-    config: TrainConfig, parts: Parts, directory: RunDirectory, progress: Progress
-) -> RunLog:
-    """Opens the run's log where the state stands."""
-    devices = list(parts.mesh.devices.flat)
-    dtype = parts.model.compute.dtype.name
-    start = int(parts.state.step)
-    return RunLog(config, directory, progress, devices, dtype, parts.store.digest, start)
 
 
 def save(
@@ -202,7 +215,7 @@ def finish(
     directory: RunDirectory,
     progress: Progress,
 ) -> None:
-    """Draws the samples and writes the report."""
+    """Draws the samples; the run is done."""
     tokenizer = parts.store.tokenizer
     samples = []
     with directory.timed("sample"):
@@ -212,7 +225,6 @@ def finish(
             progress.note(f"sample: {prompt}{text}")
     directory.write_json("samples.json", samples)
     directory.write_status("done", config.num_steps)
-    progress.note(f"report: {write_report(directory.path)}")
 
 
 if __name__ == "__main__":

@@ -88,11 +88,13 @@ class RunLog:
             data_wait_seconds=pending.data_wait_seconds,
             sample_digest=sample_digest(ids, self._store_digest, self._config.seed),
         )
-        self._write(record | self._extra_terms(values))
         share = mfu(
             record["tokens_per_second"], self._flops_per_token, self._peak_flops, self._num_devices
         )
-        self._progress.update(pending.step, record | {"mfu": share}, last_saved)
+        if share is not None:
+            record["mfu"] = share
+        self._write(record | self._extra_terms(values))
+        self._progress.update(pending.step, record, last_saved)
 
     def validation(self, step: int, loss: float, bits_per_byte: float, seconds: float) -> None:
         """Writes an evaluation."""

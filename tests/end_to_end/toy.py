@@ -24,12 +24,12 @@ OnStep = Callable[[int], None]
 Build = Callable[[TrainConfig, RunDirectory, Progress], Parts]
 
 
-def toy_build(on_step: OnStep, losses: dict[int, float] | None = None) -> Build:
+def toy_build(on_step: OnStep, added_losses: dict[int, float] | None = None) -> Build:
     """Makes a stand-in for `jaxlm.parts.build`.
 
     Args:
       on_step: Called with the number of each step when it is dispatched.
-      losses: Losses of some steps in place of the computed ones.
+      added_losses: What to add to the losses of some steps.
     """
 
     def build(config: TrainConfig, directory: RunDirectory, progress: Progress) -> Parts:
@@ -45,7 +45,7 @@ def toy_build(on_step: OnStep, losses: dict[int, float] | None = None) -> Build:
         def train_step(state: TrainState, batch: dict[str, jax.Array]) -> tuple:
             number = next(numbers)
             on_step(number)
-            return toy_step(state, batch, (losses or {}).get(number, 0.0))
+            return toy_step(state, batch, (added_losses or {}).get(number, 0.0))
 
         return Parts(
             store=store,
@@ -70,10 +70,10 @@ def first_state() -> TrainState:
 
 
 @jax.jit
-def toy_step(state: TrainState, batch: dict[str, jax.Array], surcharge: float) -> tuple:
+def toy_step(state: TrainState, batch: dict[str, jax.Array], added_loss: float) -> tuple:
     """Learns the mean token; the loss depends on every step and every token before it."""
     target = jnp.mean(batch["tokens"].astype(jnp.float32))
-    loss = jnp.abs(target - state.params["mean"]) + surcharge
+    loss = jnp.abs(target - state.params["mean"]) + added_loss
     accepted = jnp.isfinite(loss)
     mean = 0.9 * state.params["mean"] + 0.1 * target
     skipped = jnp.where(accepted, 0, state.buffers["skipped"] + 1)

@@ -1,0 +1,195 @@
+"""A finished run: its files, its numbers, and the programs that read it."""
+
+import json
+import math
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxlm.evaluate
+import jaxlm.generate
+from jaxlm.config_json import to_json
+from jaxlm.errors import ExitCode, UserError
+from jaxlm.generate import generate
+from jaxlm.run_directory import read_config
+from jaxlm.trained import TrainedRun, load_run
+from tests.end_to_end.pico_recipe import get_config
+from tests.end_to_end.program import RECIPE, Workplace
+from tests.end_to_end.records import curve, evaluations, good_steps, read_metrics, status
+
+NUM_STEPS = 200
+TRAINING_KEYS = {
+    "step",
+    "loss",
+    "loss_hex",
+    "grad_norm",
+    "learning_rate",
+    "tokens",
+    "tokens_per_second",
+    "step_seconds",
+    "data_wait_seconds",
+    "sample_digest",
+}
+EVALUATION_KEYS = {"step", "validation_loss", "validation_bits_per_byte"}
+PROMPT = "every river "
+
+
+@pytest.fixture(scope="module")
+def loaded(trained: Path) -> TrainedRun:
+    return load_run(trained)
+
+
+def test_every_promised_file_is_there(trained):
+    assert {path.name for path in trained.iterdir()} == {
+        "config.json",
+        "command.txt",
+        "versions.json",
+        "metrics.jsonl",
+        "events.jsonl",
+        "samples.json",
+        "status.json",
+        "tokenizer.model",
+        "checkpoints",
+        "tensorboard",
+        "report.html",
+        "run.lock",
+    }
+    assert status(trained) == {"status": "done", "step": NUM_STEPS}
+    assert good_steps(trained) == [196, 200]
+    assert "<svg" in (trained / "report.html").read_text()
+    assert [path.stat().st_size > 10_000 for path in (trained / "tensorboard").iterdir()] == [True]
+
+
+def test_the_run_knows_what_it_is(trained):
+    assert read_config(trained) == get_config()
+    assert json.loads((trained / "config.json").read_text()) == to_json(get_config())
+    command = shlex.split((trained / "command.txt").read_text())
+    assert command == ["python", "-m", "jaxlm.train", str(RECIPE), "run_dir=trained"]
+    versions = json.loads((trained / "versions.json").read_text())
+    assert versions["packages"]["jax"] and versions["num_devices"] == 1
+
+
+def test_metrics_have_exactly_the_promised_keys(trained):
+    kinds = {frozenset(record) for record in read_metrics(trained)}
+    assert kinds == {frozenset(TRAINING_KEYS), frozenset(EVALUATION_KEYS)}
+
+
+def test_every_step_is_on_record_once(trained):
+    records = [record for record in read_metrics(trained) if "loss" in record]
+    assert [record["step"] for record in records] == list(range(1, NUM_STEPS + 1))
+    assert all(float.fromhex(record["loss_hex"]) == record["loss"] for record in records)
+    assert [record["tokens"] for record in records] == [
+        8 * 32 * step for step in range(1, NUM_STEPS + 1)
+    ]
+    assert len({record["sample_digest"] for record in records}) == NUM_STEPS
+    assert [step for step, _ in evaluations(trained)] == [0, 50, 100, 150, 200]
+
+
+def test_the_model_learns(trained, loaded):
+    losses = [loss for _, loss in evaluations(trained)]
+    assert losses[0] == pytest.approx(math.log(loaded.model.config.vocab_size), rel=0.1)
+    assert losses == sorted(losses, reverse=True) and losses[-1] < 0.6
+
+
+def test_progress_tells_where_the_run_is_and_nothing_else(trained, workplace):
+    printed = (workplace.folder / "trained.txt").read_text().splitlines()
+    assert printed[0] == "run directory trained"
+    assert printed[-1] == "report: trained/report.html"
+    steps = [int(m[1]) for line in printed if (m := re.match(r"step +(\d+)/200  loss", line))]
+    assert steps == [1, *range(10, NUM_STEPS + 1, 10)]
+    assert not [line for line in printed if "warn" in line.lower()]
+
+
+def test_evaluate_gives_the_logged_loss(trained, workplace, monkeypatch, capsys):
+    monkeypatch.chdir(workplace.folder)
+    monkeypatch.setattr(sys, "argv", ["evaluate", "trained"])
+    jaxlm.evaluate.main()
+    printed = dict(re.findall(r"^(\w[\w ]+?)  +(\S+)", capsys.readouterr().out, re.MULTILINE))
+    logged = [record for record in read_metrics(trained) if "validation_loss" in record][-1]
+    assert float(printed["loss"]) == pytest.approx(logged["validation_loss"], abs=1e-4)
+    assert float(printed["bits per byte"]) == pytest.approx(
+        logged["validation_bits_per_byte"], abs=1e-4
+    )
+    assert float(printed["perplexity"]) == pytest.approx(
+        math.exp(logged["validation_loss"]), abs=1e-2
+    )
+
+
+def greedy(run: TrainedRun, prompt: list[int], count: int) -> list[int]:
+    """The most likely next token of the full forward pass, again and again."""
+    ids = list(prompt)
+    for _ in range(count):
+        tokens = np.zeros((1, 64), np.int32)
+        tokens[0, : len(ids)] = ids
+        logits = run.model.apply(run.params, {"tokens": jnp.asarray(tokens)}).logits
+        ids.append(int(jnp.argmax(logits[0, len(ids) - 1])))
+    return ids[len(prompt) :]
+
+
+def test_greedy_sampling_takes_the_argmax_of_the_full_forward_pass(loaded, trained, workplace):
+    prompt = [loaded.tokenizer.bos_id, *loaded.tokenizer.encode(PROMPT)]
+    draw = lambda: generate(  # noqa: E731
+        loaded.model, loaded.params, prompt, max_new_tokens=24, temperature=0.0
+    )
+    expected = greedy(loaded, prompt, 24)
+    assert list(draw()) == list(draw()) == expected
+    samples = json.loads((trained / "samples.json").read_text())
+    assert samples == [{"prompt": PROMPT, "text": loaded.tokenizer.decode(expected)}]
+    assert f"sample: {PROMPT}{samples[0]['text']}" in (workplace.folder / "trained.txt").read_text()
+
+
+def run_generate(monkeypatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["generate", *arguments])
+    jaxlm.generate.main()
+
+
+def test_generate_continues_the_prompt(trained, monkeypatch, capsys):
+    arguments = (str(trained), "--prompt", PROMPT, "--max-new-tokens", "24", "--temperature", "0")
+    run_generate(monkeypatch, *arguments)
+    sample = json.loads((trained / "samples.json").read_text())[0]
+    assert capsys.readouterr().out == f"{PROMPT}{sample['text']}\n"
+
+
+def test_no_temperature_draws_what_the_tokenizer_lacks(trained, loaded, monkeypatch, capsys):
+    assert loaded.tokenizer.vocab_size < loaded.model.config.vocab_size
+    arguments = ("--prompt", "a", "--max-new-tokens", "40", "--temperature", "1000", "--seed", "3")
+    run_generate(monkeypatch, str(trained), *arguments)
+    alphabet = set("".join(get_texts(trained)))
+    assert set(capsys.readouterr().out) <= alphabet | {"\n", "\N{DOUBLE QUESTION MARK}", " "}
+
+
+def get_texts(trained: Path) -> list[str]:
+    return [path.read_text() for path in (trained.parent / "text").glob("*.txt")]
+
+
+def test_a_prompt_that_is_too_long_is_a_mistake(trained, monkeypatch):
+    with pytest.raises(UserError, match="max_seq_len of 64") as caught:
+        run_generate(monkeypatch, str(trained), "--prompt", PROMPT * 6)
+    assert caught.value.exit_code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("module", [jaxlm.evaluate, jaxlm.generate])
+def test_a_directory_that_is_no_run_is_a_mistake(tmp_path, monkeypatch, module):
+    monkeypatch.setattr(sys, "argv", ["program", str(tmp_path)])
+    with pytest.raises(UserError, match=re.escape(f"{tmp_path} is not the directory of a run")):
+        module.main()
+
+
+def test_a_run_without_a_checkpoint_cannot_be_used(tmp_path, trained, monkeypatch):
+    (tmp_path / "config.json").write_bytes((trained / "config.json").read_bytes())
+    with pytest.raises(UserError, match="has no checkpoint yet") as caught:
+        run_generate(monkeypatch, str(tmp_path))
+    assert caught.value.exit_code == ExitCode.UNUSABLE
+
+
+def test_the_same_command_finds_the_run_finished(trained: Path, workplace: Workplace):
+    before = curve(trained)
+    result = workplace.train(str(RECIPE), "run_dir=trained")
+    assert result.returncode == ExitCode.DONE
+    assert result.stderr == "this run is finished; its report: trained/report.html\n"
+    assert curve(trained) == before
