@@ -14,11 +14,13 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import tables, timing
-from benchmarks.timing import Window
+from benchmarks.timing import Side, Window
 from benchmarks.workers import (
     RECIPE,
     TrainRun,
+    end_on_sigterm,
     ensure_torch,
+    run_length,
     torch_step,
     train_config,
     write_config,
@@ -42,7 +44,7 @@ def measure(
     Returns:
       The configuration, the version of torch, and the windows by side.
     """
-    arguments = [RECIPE, *overrides]
+    arguments = [RECIPE, *run_length(num_windows, num_steps), *overrides]
     config = train_config(arguments)
     with tempfile.TemporaryDirectory() as folder:
         path = write_config(config, Path(folder))
@@ -50,7 +52,7 @@ def measure(
             run.wait_for_steps(2)
             run.pause()
             with torch_step(torch_python, path, "whole") as peer:
-                sides = {JAXLM: run, TORCH: peer}
+                sides: dict[str, Side] = {JAXLM: run, TORCH: peer}
                 windows = timing.interleave(sides, num_windows, num_steps, show)
                 return config, peer.facts["version"], windows
 
@@ -101,6 +103,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5, help="timed steps in a window")
     parser.add_argument("overrides", nargs="*", metavar="section.key=value")
     arguments = parser.parse_args()
+    end_on_sigterm()
     torch_python = arguments.torch_python.absolute()
     ensure_torch(torch_python)
     print(report(*measure(arguments.overrides, torch_python, arguments.windows, arguments.steps)))

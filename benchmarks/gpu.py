@@ -28,7 +28,7 @@ import jax
 
 from benchmarks import tables
 from benchmarks.gpu_rows import JAX, TORCH, Bench, Case, Row, can_import_torch, table
-from benchmarks.workers import ROOT
+from benchmarks.workers import ROOT, end_on_sigterm
 from jaxlm.layers.compute import RematPolicy
 
 ONE = Case("1B", "configs/llama3_1b.py", 4096, "float32")
@@ -69,10 +69,10 @@ def measure(bench: Bench, plan: Sequence[tuple[Case, RematPolicy]]) -> Iterator[
 
 def circumstances(device: dict[str, Any]) -> str:
     """Date, device and versions."""
-    memory = device["memory_bytes"]
+    size = device["memory_bytes"]
     return tables.circumstances(
         device=device["kind"],
-        memory=f"{tables.number(memory and memory / 2**30, '.1f')} GiB",
+        memory="n/a" if size is None else f"{size / 2**30:.1f} GiB",
         fastest_bfloat16_product=f"{device['matmul_flops_per_second'] / 1e12:.4g} TFLOP/s",
         XLA_FLAGS=os.environ.get("XLA_FLAGS") or "none",
     )
@@ -94,6 +94,7 @@ def options() -> argparse.Namespace:
 
 def main() -> None:
     arguments = options()
+    end_on_sigterm()
     plan = [
         (case, remat)
         for case, remat in PLAN

@@ -1,18 +1,19 @@
 """The rows of the GPU benchmark: what is trained, how one row is measured, how the table reads."""
 
 import dataclasses
+import math
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax.numpy as jnp
 
 from benchmarks import tables
 from benchmarks.workers import (
-    OutOfMemory,
+    OutOfMemoryError,
     StepWorker,
     WorkerError,
     bare_step,
@@ -56,7 +57,7 @@ class Case(NamedTuple):
     name: str
     recipe: str
     seq_len: int
-    param_dtype: str
+    param_dtype: Literal["float32", "bfloat16"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +124,7 @@ class Bench:
             try:
                 with self.worker(side, config, left) as worker:
                     return self.measured(empty, config, worker)
-            except OutOfMemory:
+            except OutOfMemoryError:
                 batch //= 2
             except WorkerError as error:
                 last = str(error).splitlines()[-1]
@@ -151,16 +152,27 @@ class Bench:
         )
 
     def first_batch(self, case: Case, remat: RematPolicy) -> int:
-        """The largest power of two within `max_tokens` whose estimated memory fits."""
-        batch, limit = 1, self.device["memory_bytes"]
-        while batch * 2 * self.config(case, remat, 1).batch.seq_len <= self.max_tokens:
-            config = self.config(case, remat, batch * 2)
-            dtypes = (jnp.dtype(config.compute.dtype), jnp.dtype(config.compute.param_dtype))
-            compute = Compute(*dtypes, "cudnn", remat)
-            if limit and memory_estimate(config, compute, 1)["total"] > MEMORY_SHARE * limit:
+        """The largest power of two within `max_tokens` whose estimate leaves a margin.
+
+        One row is tried without a margin; 0 says that by the estimate not even it fits.
+        """
+        limit = self.device["memory_bytes"]
+        if limit is None:
+            limit = math.inf
+        if self.estimate(case, remat, 1) > limit:
+            return 0
+        batch, seq_len = 1, self.config(case, remat, 1).batch.seq_len
+        while 2 * batch * seq_len <= self.max_tokens:
+            if self.estimate(case, remat, 2 * batch) > MEMORY_SHARE * limit:
                 break
             batch *= 2
         return batch
+
+    def estimate(self, case: Case, remat: RematPolicy, batch: int) -> int:
+        """Bytes that a step needs, from shapes alone."""
+        config = self.config(case, remat, batch)
+        dtypes = (jnp.dtype(config.compute.dtype), jnp.dtype(config.compute.param_dtype))
+        return memory_estimate(config, Compute(*dtypes, "cudnn", remat), 1)["total"]
 
     def worker(self, side: str, config: TrainConfig, limit_seconds: float) -> StepWorker:
         """Starts one side's step."""
@@ -205,8 +217,8 @@ def can_import_torch(python: Path | None) -> bool:
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as Markdown."""
-    header = ("model", "step of", "remat", "parameters", "seq", "batch", "s/step", "tokens/s")
-    header += ("MFU", "MFU, full attention", "peak GiB", "compile s", "first loss", "note")
+    header = ["model", "step of", "remat", "parameters", "seq", "batch", "s/step", "tokens/s"]
+    header += ["MFU", "MFU, full attention", "peak GiB", "compile s", "first loss", "note"]
     lines = [
         (
             row.case,

@@ -92,12 +92,14 @@ class BareStep:
             "compute": self.compute.describe(),
         }
 
-    def peak_bytes(self) -> int:
-        """Most memory that the device has held, or what the compiler planned where it is unknown."""
+    def peak_bytes(self) -> int | None:
+        """Most memory that the device has held; where unknown, what the compiler planned."""
         stats = self.device.memory_stats() or {}
         if "peak_bytes_in_use" in stats:
             return int(stats["peak_bytes_in_use"])
         plan = self.compiled.memory_analysis()
+        if plan is None:
+            return None
         arrays = plan.argument_size_in_bytes + plan.output_size_in_bytes - plan.alias_size_in_bytes
         return int(arrays + plan.temp_size_in_bytes)
 

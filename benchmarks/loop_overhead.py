@@ -14,19 +14,28 @@ from pathlib import Path
 
 from benchmarks import startup, tables, timing
 from benchmarks.timing import Window
-from benchmarks.workers import RECIPE, TrainRun, bare_step, train_config, write_config
+from benchmarks.workers import (
+    RECIPE,
+    TrainRun,
+    bare_step,
+    end_on_sigterm,
+    run_length,
+    train_config,
+    write_config,
+)
 
 LOOP, BARE = "jaxlm.train", "bare step"
 
 
-def measure(arguments: list[str], num_windows: int, num_steps: int) -> dict[str, list[Window]]:
+def measure(overrides: list[str], num_windows: int, num_steps: int) -> dict[str, list[Window]]:
     """Times the loop and its step in turns.
 
     Args:
-      arguments: Command line of `jaxlm.train` without `run_dir`.
+      overrides: Settings that differ from the recipe's.
       num_windows: Windows of each side.
       num_steps: Timed steps in a window.
     """
+    arguments = [RECIPE, *run_length(num_windows, num_steps), *overrides]
     with tempfile.TemporaryDirectory() as folder:
         path = write_config(train_config(arguments), Path(folder))
         with TrainRun(arguments, Path(folder) / "run") as run:
@@ -74,12 +83,12 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=3, help="timed starts; 0 leaves them out")
     parser.add_argument("overrides", nargs="*", metavar="section.key=value")
     arguments = parser.parse_args()
-    command = [RECIPE, *arguments.overrides]
+    end_on_sigterm()
     print(tables.circumstances())
     if arguments.starts:
-        print("\n" + startup.measure(command, arguments.starts), flush=True)
+        print("\n" + startup.measure([RECIPE, *arguments.overrides], arguments.starts), flush=True)
     if arguments.windows:
-        print("\n" + report(measure(command, arguments.windows, arguments.steps)))
+        print("\n" + report(measure(arguments.overrides, arguments.windows, arguments.steps)))
 
 
 if __name__ == "__main__":

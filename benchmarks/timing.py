@@ -97,7 +97,7 @@ def interleave(
     windows: dict[str, list[Window]] = {name: [] for name in sides}
     pids = [os.getpid(), *(side.pid for side in sides.values())]
     for number in range(num_windows):
-        order = list(sides) if number % 2 == 0 else list(reversed(sides))
+        order = list(sides) if number % 2 == 0 else list(sides)[::-1]
         for name in order:
             load = Load(pids)
             seconds = sides[name].window(num_steps)
@@ -109,9 +109,7 @@ def interleave(
 
 def ratios(numerator: Sequence[Window], denominator: Sequence[Window]) -> list[float]:
     """Ratio of the times of each pair of neighbouring windows."""
-    return [
-        a.step_seconds / b.step_seconds for a, b in zip(numerator, denominator, strict=True)
-    ]
+    return [a.step_seconds / b.step_seconds for a, b in zip(numerator, denominator, strict=True)]
 
 
 def quiet_pairs(*sides: Sequence[Window]) -> list[int]:

@@ -58,9 +58,7 @@ class Block(nn.Module):
         keep: dict[str, Any] = {}
         if self.remat == "dots":
             products = [torch.ops.aten.mm.default]
-            keep = {
-                "context_fn": functools.partial(create_selective_checkpoint_contexts, products)
-            }
+            keep = {"context_fn": functools.partial(create_selective_checkpoint_contexts, products)}
         return checkpoint(self.layer, x, cos, sin, use_reentrant=False, **keep)
 
     def layer(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Programs that a benchmark times: a training run that is stopped and continued, and bare steps."""
 
+import contextlib
 import json
 import os
 import signal
@@ -27,16 +28,18 @@ class WorkerError(Exception):
     """A worker ended before its answer; the message holds its last words."""
 
 
-class OutOfMemory(WorkerError):
+class OutOfMemoryError(WorkerError):
     """The step does not fit the device."""
 
 
 class Worker:
     """A process in a session of its own, which is killed at the end whatever it does."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> None:
         self.command = command
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115: closed with the process
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -56,10 +59,8 @@ class Worker:
 
     def close(self) -> None:
         """Ends the process and all that it started."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.communicate()
         self._errors.close()
 
@@ -92,7 +93,7 @@ class StepWorker(Worker):
           limit_seconds: Life of the worker; afterwards it is killed.
 
         Raises:
-          OutOfMemory: The step does not fit the device.
+          OutOfMemoryError: The step does not fit the device.
           WorkerError: The worker failed or was killed.
         """
         super().__init__(command, environment)
@@ -125,7 +126,7 @@ class StepWorker(Worker):
             if line.startswith("{"):
                 answer = json.loads(line)
                 if "error" in answer:
-                    raise OutOfMemory(answer["error"])
+                    raise OutOfMemoryError(answer["error"])
                 return dict(answer)
         raise WorkerError(self.last_words() or "killed: its time was over")
 
@@ -170,6 +171,12 @@ class TrainRun(Worker):
         return [record["step_seconds"] for record in records if "step_seconds" in record]
 
 
+def run_length(num_windows: int, num_steps: int) -> list[str]:
+    """Settings of a run that outlasts its windows, but ends if the benchmark is killed."""
+    length = 200 + 2 * num_windows * (num_steps + 2)
+    return [f"num_steps={length}", f"checkpoint.every_steps={length}"]
+
+
 def bare_step(config: Path, packed: bool, **options: Any) -> StepWorker:
     """Starts the product's bare step; options as of `StepWorker`."""
     flags = ["--packed"] if packed else []
@@ -183,10 +190,17 @@ def torch_step(python: Path, config: Path, how: str, **options: Any) -> StepWork
     return StepWorker(command, **options)
 
 
+def end_on_sigterm() -> None:
+    """Lets SIGTERM end the benchmark as an error does, so that no stopped worker is left behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 def ensure_torch(python: Path) -> None:
     """Makes a virtual environment with torch, unless its interpreter is there."""
     if python.exists():
         return
+    if python.parent.name != "bin":
+        raise SystemExit(f"{python} does not exist, and is not ENVIRONMENT/bin/python to be made")
     print(f"installing {TORCH_REQUIREMENTS.read_text().strip()} for {python}", file=sys.stderr)
     subprocess.run([sys.executable, "-m", "venv", str(python.parent.parent)], check=True)
     install = [str(python), "-m", "pip", "install", "--quiet", "--requirement"]

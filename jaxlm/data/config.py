@@ -13,7 +13,7 @@ class DataConfig:
         as `name=glob`; `stdlib` is the embedded corpus: the source code and the docstrings of the
         running interpreter's standard library, as two sources.
       weights: Share of training tokens of each source, in the order of the sources; empty means
-        70:30 for `stdlib`, otherwise in proportion to the sources' tokens.
+        70:30 for `stdlib`, otherwise in proportion to the bytes of their training text.
       text_field: Field of a JSONL record or column of a Parquet file that holds the text.
       validation_fraction: Share held out for validation, chosen by document; a source of fewer
         than 20 documents gives the last part of each document instead.

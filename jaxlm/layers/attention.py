@@ -6,6 +6,7 @@ head, k head dimension.
 
 from typing import NamedTuple
 
+import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -112,6 +113,9 @@ def attend(
     Returns:
       [batch, seq, heads, head_dim].
     """
+    chex.assert_rank([q, key, value], 4)
+    chex.assert_equal_shape([key, value])
+    chex.assert_is_divisible(q.shape[2], key.shape[2])
     if kernel == "cudnn":
         return _cudnn(q, key, value, segment_ids)
     block = QUERY_BLOCK if kernel == "blocked" else q.shape[1]

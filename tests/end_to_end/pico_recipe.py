@@ -32,7 +32,7 @@ def get_config() -> TrainConfig:
         tokenizer=TokenizerConfig(kind="char", vocab_size=64, byte_fallback=False),
         data=DataConfig(path=("text/*.txt",)),
         optim=OptimConfig(peak_lr=1e-2, warmup_steps=10),
-        checkpoint=CheckpointConfig(every_steps=7),
+        checkpoint=CheckpointConfig(every_steps=25),
         evaluation=EvaluationConfig(every_steps=50, max_batches=0),
         sampling=SamplingConfig(prompts=("every river ",), max_new_tokens=24, temperature=0.0),
     )

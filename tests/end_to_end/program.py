@@ -38,6 +38,7 @@ class Workplace:
             cwd=self.folder,
             env=environment,
             stderr=subprocess.PIPE,
+            pipesize=4096,  # a run cannot get far ahead of the test that reads its progress
             text=True,
         )
         with process:

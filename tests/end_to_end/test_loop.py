@@ -271,6 +271,52 @@ def join_saving_threads() -> None:
             thread.join()
 
 
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def flip_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "file", "told"),
+    [
+        (truncate, "metadata.json", "bytes, found"),
+        (Path.unlink, "arrays/_METADATA", "missing"),
+        (flip_bit, "arrays/manifest.ocdbt", "expected SHA-256"),
+        (flip_bit, "manifest.json", "SHA-256"),
+    ],
+)
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(
+    train, tmp_path, whole, damage, file, told, capsys
+):
+    run = tmp_path / "run"
+    train(run, raise_at(11, signal.SIGTERM))
+    damage(run / "checkpoints" / "step_00000011" / file)
+    assert train(run) == ExitCode.DONE
+    printed = capsys.readouterr().err
+    message = next(line for line in printed.splitlines() if "is damaged" in line)
+    assert f"step_00000011 is damaged: {file}: " in message and told in message
+    assert "resuming from step 10" in printed
+    assert (run / "checkpoints/quarantine/step_00000011/reason.json").exists()
+    assert_same_run(run, whole)
+
+
+def test_damage_everywhere_never_means_a_fresh_start(train, tmp_path):
+    run = tmp_path / "run"
+    train(run, raise_at(6, signal.SIGTERM))
+    before = curve(run)
+    for manifest in run.glob("checkpoints/*/manifest.json"):
+        truncate(manifest)
+    with pytest.raises(UserError, match=r"no checkpoint .* can be used") as caught:
+        train(run)
+    assert caught.value.exit_code == ExitCode.UNUSABLE
+    assert curve(run) == before
+
+
 def test_a_prompt_that_cannot_be_sampled_is_refused_before_training(train, tmp_path, config):
     config = dataclasses.replace(config, sampling=SamplingConfig(prompts=("a", "a river " * 8)))
     with pytest.raises(UserError, match=r"sampling\.prompts"):

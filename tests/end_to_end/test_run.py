@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 import pytest
 
@@ -15,12 +15,11 @@ import jaxlm.evaluate
 import jaxlm.generate
 from jaxlm.config_json import to_json
 from jaxlm.errors import ExitCode, UserError
-from jaxlm.generate import generate
 from jaxlm.run_directory import read_config
 from jaxlm.trained import TrainedRun, load_run
 from tests.end_to_end.pico_recipe import get_config
-from tests.end_to_end.program import RECIPE, Workplace
-from tests.end_to_end.records import curve, evaluations, good_steps, read_metrics, status
+from tests.end_to_end.program import RECIPE
+from tests.end_to_end.records import evaluations, good_steps, read_metrics, status
 
 NUM_STEPS = 200
 TRAINING_KEYS = {
@@ -60,9 +59,10 @@ def test_every_promised_file_is_there(trained):
         "run.lock",
     }
     assert status(trained) == {"status": "done", "step": NUM_STEPS}
-    assert good_steps(trained) == [196, 200]
+    assert good_steps(trained) == [175, 200]
     assert "<svg" in (trained / "report.html").read_text()
-    assert [path.stat().st_size > 10_000 for path in (trained / "tensorboard").iterdir()] == [True]
+    event_files = list((trained / "tensorboard").glob("events.out.tfevents.*"))
+    assert len(event_files) == 1 and event_files[0].stat().st_size > 10_000
 
 
 def test_the_run_knows_what_it_is(trained):
@@ -99,6 +99,7 @@ def test_the_model_learns(trained, loaded):
 def test_progress_tells_where_the_run_is_and_nothing_else(trained, workplace):
     printed = (workplace.folder / "trained.txt").read_text().splitlines()
     assert printed[0] == "run directory trained"
+    assert [line for line in printed if line.startswith(f"sample: {PROMPT}")]
     assert printed[-1] == "report: trained/report.html"
     steps = [int(m[1]) for line in printed if (m := re.match(r"step +(\d+)/200  loss", line))]
     assert steps == [1, *range(10, NUM_STEPS + 1, 10)]
@@ -122,25 +123,13 @@ def test_evaluate_gives_the_logged_loss(trained, workplace, monkeypatch, capsys)
 
 def greedy(run: TrainedRun, prompt: list[int], count: int) -> list[int]:
     """The most likely next token of the full forward pass, again and again."""
+    forward = jax.jit(lambda params, tokens: run.model.apply(params, {"tokens": tokens}).logits)
     ids = list(prompt)
     for _ in range(count):
-        tokens = np.zeros((1, 64), np.int32)
+        tokens = np.zeros((1, run.model.config.max_seq_len), np.int32)
         tokens[0, : len(ids)] = ids
-        logits = run.model.apply(run.params, {"tokens": jnp.asarray(tokens)}).logits
-        ids.append(int(jnp.argmax(logits[0, len(ids) - 1])))
+        ids.append(int(np.argmax(forward(run.params, tokens)[0, len(ids) - 1])))
     return ids[len(prompt) :]
-
-
-def test_greedy_sampling_takes_the_argmax_of_the_full_forward_pass(loaded, trained, workplace):
-    prompt = [loaded.tokenizer.bos_id, *loaded.tokenizer.encode(PROMPT)]
-    draw = lambda: generate(  # noqa: E731
-        loaded.model, loaded.params, prompt, max_new_tokens=24, temperature=0.0
-    )
-    expected = greedy(loaded, prompt, 24)
-    assert list(draw()) == list(draw()) == expected
-    samples = json.loads((trained / "samples.json").read_text())
-    assert samples == [{"prompt": PROMPT, "text": loaded.tokenizer.decode(expected)}]
-    assert f"sample: {PROMPT}{samples[0]['text']}" in (workplace.folder / "trained.txt").read_text()
 
 
 def run_generate(monkeypatch, *arguments: str) -> None:
@@ -148,23 +137,25 @@ def run_generate(monkeypatch, *arguments: str) -> None:
     jaxlm.generate.main()
 
 
-def test_generate_continues_the_prompt(trained, monkeypatch, capsys):
-    arguments = (str(trained), "--prompt", PROMPT, "--max-new-tokens", "24", "--temperature", "0")
-    run_generate(monkeypatch, *arguments)
-    sample = json.loads((trained / "samples.json").read_text())[0]
-    assert capsys.readouterr().out == f"{PROMPT}{sample['text']}\n"
+def test_greedy_samples_are_the_argmax_of_the_full_forward_pass(
+    loaded, trained, monkeypatch, capsys
+):
+    prompt = [loaded.tokenizer.bos_id, *loaded.tokenizer.encode(PROMPT)]
+    expected = loaded.tokenizer.decode(greedy(loaded, prompt, 24))
+    arguments = ("--prompt", PROMPT, "--max-new-tokens", "24", "--temperature", "0")
+    for _ in range(2):
+        run_generate(monkeypatch, str(trained), *arguments)
+        assert capsys.readouterr().out == f"{PROMPT}{expected}\n"
+    samples = json.loads((trained / "samples.json").read_text())
+    assert samples == [{"prompt": PROMPT, "text": expected}]
 
 
 def test_no_temperature_draws_what_the_tokenizer_lacks(trained, loaded, monkeypatch, capsys):
     assert loaded.tokenizer.vocab_size < loaded.model.config.vocab_size
     arguments = ("--prompt", "a", "--max-new-tokens", "40", "--temperature", "1000", "--seed", "3")
     run_generate(monkeypatch, str(trained), *arguments)
-    alphabet = set("".join(get_texts(trained)))
-    assert set(capsys.readouterr().out) <= alphabet | {"\n", "\N{DOUBLE QUESTION MARK}", " "}
-
-
-def get_texts(trained: Path) -> list[str]:
-    return [path.read_text() for path in (trained.parent / "text").glob("*.txt")]
+    decoded = {loaded.tokenizer.decode([token]) for token in range(loaded.tokenizer.vocab_size)}
+    assert set(capsys.readouterr().out) <= set("".join(decoded)) | set(" \n")
 
 
 def test_a_prompt_that_is_too_long_is_a_mistake(trained, monkeypatch):
@@ -185,11 +176,3 @@ def test_a_run_without_a_checkpoint_cannot_be_used(tmp_path, trained, monkeypatc
     with pytest.raises(UserError, match="has no checkpoint yet") as caught:
         run_generate(monkeypatch, str(tmp_path))
     assert caught.value.exit_code == ExitCode.UNUSABLE
-
-
-def test_the_same_command_finds_the_run_finished(trained: Path, workplace: Workplace):
-    before = curve(trained)
-    result = workplace.train(str(RECIPE), "run_dir=trained")
-    assert result.returncode == ExitCode.DONE
-    assert result.stderr == "this run is finished; its report: trained/report.html\n"
-    assert curve(trained) == before
