@@ -19,7 +19,7 @@ from jax.sharding import Mesh
 
 from jaxlm import step as steps
 from jaxlm.config import TrainConfig
-from jaxlm.config_json import from_json
+from jaxlm.config.serialise import from_json
 from jaxlm.layers.compute import resolve
 from jaxlm.models.base import Batch
 from jaxlm.optim.adamw import make_optimizer

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from jaxlm.config import TrainConfig
-from jaxlm.config_json import to_json
-from jaxlm.config_loader import load
+from jaxlm.config.loader import load
+from jaxlm.config.serialise import to_json
 from jaxlm.monitor import metrics
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import jaxlm
-from jaxlm.config_errors import nearest
 from jaxlm.errors import UserError, run_main
+from jaxlm.spelling import nearest
 
 COMMANDS = {
     "train": "train the model that a recipe describes",

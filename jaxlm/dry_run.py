@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlm.config_errors import columns
-from jaxlm.config_fields import get, leaves
-from jaxlm.config_json import digest
-from jaxlm.config_loader import Loaded
-from jaxlm.config_values import to_text
+from jaxlm.config.fields import get, leaves
+from jaxlm.config.loader import Loaded
+from jaxlm.config.problems import columns
+from jaxlm.config.serialise import digest
+from jaxlm.config.values import to_text
 from jaxlm.data import prepare
 from jaxlm.layers.compute import resolve
 from jaxlm.models.base import num_params

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxlm.config import TrainConfig
-from jaxlm.config_json import diff, from_json, to_json
+from jaxlm.config.serialise import diff, from_json, to_json
 from jaxlm.errors import ExitCode, UserError
 
 # Settings whose change would make a resumed run a different run: the parameters would not fit, or

@@ -16,8 +16,8 @@ import jax
 from jaxlm.checkpoint.lock import RunLock
 from jaxlm.checkpoint.writer import Writer
 from jaxlm.config import TrainConfig
-from jaxlm.config_json import digest, to_json
-from jaxlm.config_loader import load
+from jaxlm.config.loader import load
+from jaxlm.config.serialise import digest, to_json
 from jaxlm.data.loader import Loader, make_loader
 from jaxlm.environment import versions
 from jaxlm.errors import ExitCode, run_main

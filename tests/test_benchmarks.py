@@ -318,7 +318,7 @@ def test_shakespeare_reports_the_last_validation_loss(tmp_path: Path) -> None:
 )
 def test_the_peer_has_as_many_parameters() -> None:
     from benchmarks.torch_step import PeerStep
-    from jaxlm.config_json import to_json
+    from jaxlm.config.serialise import to_json
 
     peer = PeerStep(to_json(TINY), "none")
     assert peer.facts()["num_parameters"] == num_params(TINY.model)

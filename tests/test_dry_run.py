@@ -10,8 +10,8 @@ from pathlib import Path
 import jax
 import pytest
 
-from jaxlm.config_fields import leaves
-from jaxlm.config_loader import Loaded, load
+from jaxlm.config.fields import leaves
+from jaxlm.config.loader import Loaded, load
 from jaxlm.dry_run import describe, dry_run, sparkline
 from jaxlm.errors import UserError
 from jaxlm.models.base import num_params

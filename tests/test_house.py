@@ -23,13 +23,12 @@ LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 # The longest matching entry decides, a plain one before a pattern: `hf.names` is the vocabulary in
 # which models state their Hugging Face names, while the rest of `hf` reads models.
 LAYERS = (
-    ("errors", "environment", "interruption"),
+    ("errors", "environment", "interruption", "spelling"),
     ("parallel",),
     ("layers", "hf.names"),
     ("models",),
-    ("config*",),
-    ("recipes",),
-    ("config_loader", "run_directory"),
+    ("config",),
+    ("run_directory",),
     ("tokenizers",),
     ("objectives", "optim", "data", "checkpoint", "hf"),
     ("timeline", "monitor"),
@@ -99,7 +98,7 @@ def upward_imports(module: str, tree: ast.AST) -> Iterator[str]:
         if target == "jaxlm":  # the version
             continue
         # TrainConfig is made of the settings that each part declares beside its code.
-        if module == "jaxlm.config" and name.endswith("Config"):
+        if module == "jaxlm.config.schema" and name.endswith("Config"):
             continue
         height, entry = layer(target)
         if height > own_height or (height == own_height and entry != own_entry):
@@ -123,8 +122,8 @@ def test_imports_point_down(path: Path) -> None:
         ("jaxlm.data.stream", "from configs.quickstart import get_config", True),
         ("jaxlm.models.llama", "from jaxlm.hf.names import Plain", False),
         ("jaxlm.models.llama", "from jaxlm.hf import load", True),
-        ("jaxlm.config", "from jaxlm.evaluate import EvaluationConfig", False),
-        ("jaxlm.config", "from jaxlm.evaluate import evaluate", True),
+        ("jaxlm.config.schema", "from jaxlm.evaluate import EvaluationConfig", False),
+        ("jaxlm.config.schema", "from jaxlm.evaluate import evaluate", True),
     ],
 )
 def test_the_layering_rule_itself(module: str, source: str, broken: bool) -> None:

@@ -1,15 +1,25 @@
 """A small text, a place to work in, and one run that many tests look at."""
 
+import dataclasses
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import jaxlm.train
+from jaxlm.checkpoint.config import CheckpointConfig
+from jaxlm.config import TrainConfig
+from jaxlm.evaluate import EvaluationConfig
+from jaxlm.generate import SamplingConfig
+from jaxlm.monitor.config import MonitorConfig
+from tests.end_to_end.pico_recipe import get_config
 from tests.end_to_end.program import RECIPE, Workplace, child_environment
+from tests.end_to_end.toy import toy_build
 
-ARTICLES = "the a one every some no".split()
-NOUNS = "river stone lamp horse garden winter letter road".split()
-VERBS = "holds follows leaves finds forgets carries".split()
+ARTICLES = ["the", "a", "one", "every", "some", "no"]
+NOUNS = ["river", "stone", "lamp", "horse", "garden", "winter", "letter", "road"]
+VERBS = ["holds", "follows", "leaves", "finds", "forgets", "carries"]
 
 
 def make_texts(documents: int = 30, sentences: int = 30) -> list[str]:
@@ -45,3 +55,30 @@ def trained(workplace: Workplace) -> Path:
     assert result.returncode == 0, result.stderr
     (workplace.folder / "trained.txt").write_text(result.stderr)
     return workplace.folder / "trained"
+
+
+@pytest.fixture
+def toy_config() -> TrainConfig:
+    """Twelve steps; saves after 5, 10 and 12, evaluations after 0, 4, 8 and 12."""
+    return dataclasses.replace(
+        get_config(),
+        num_steps=12,
+        checkpoint=CheckpointConfig(every_steps=5, keep=10),
+        evaluation=EvaluationConfig(every_steps=4, max_batches=2),
+        sampling=SamplingConfig(),
+        monitor=MonitorConfig(tensorboard=False),
+    )
+
+
+@pytest.fixture
+def train(
+    toy_config: TrainConfig, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., int]:
+    """Trains the toy in a run directory; `on_step` is called when a step is dispatched."""
+    monkeypatch.chdir(workplace.folder)
+
+    def run(path, on_step=lambda step: None, config=toy_config, added_losses=None, build=None):
+        monkeypatch.setattr(jaxlm.train, "build", build or toy_build(on_step, added_losses))
+        return jaxlm.train.run(config, path, "the same command")
+
+    return run

@@ -5,7 +5,8 @@ import pytest
 from tests.end_to_end.program import RECIPE, Workplace
 from tests.end_to_end.records import evaluations, read_metrics
 
-STEPS = 20
+# Later the optimizer has made more of the rounding than the tolerance allows.
+STEPS = 50
 
 
 @pytest.mark.slow
@@ -16,8 +17,8 @@ def test_eight_devices_give_the_losses_of_one(workplace: Workplace, trained):
     assert result.returncode == 0, result.stderr
     assert "8 x cpu" in result.stderr
     one, eight = ([r for r in read_metrics(d) if "loss" in r] for d in (trained, run))
-    for n in range(0,200,5): print(n, eight[n]["loss"]/one[n]["loss"]-1, eight[n]["grad_norm"]/one[n]["grad_norm"]-1)
     for expected, found in zip(one[:STEPS], eight[:STEPS], strict=True):
         assert found["loss"] == pytest.approx(expected["loss"], rel=5e-6)
         assert found["sample_digest"] == expected["sample_digest"]
-    print(evaluations(run), evaluations(trained))
+    for expected, found in zip(evaluations(trained)[:2], evaluations(run)[:2], strict=True):
+        assert found == pytest.approx(expected, rel=5e-6)

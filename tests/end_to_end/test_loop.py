@@ -13,16 +13,11 @@ import pytest
 
 import jaxlm.parts
 import jaxlm.train
-from jaxlm.checkpoint.config import CheckpointConfig
 from jaxlm.checkpoint.lock import RunLock
-from jaxlm.config import TrainConfig
 from jaxlm.errors import ExitCode, UserError
-from jaxlm.evaluate import EvaluationConfig
 from jaxlm.generate import SamplingConfig
 from jaxlm.monitor import run_log
 from jaxlm.monitor.config import MonitorConfig
-from tests.end_to_end.pico_recipe import get_config
-from tests.end_to_end.program import Workplace
 from tests.end_to_end.records import (
     assert_same_run,
     curve,
@@ -32,40 +27,12 @@ from tests.end_to_end.records import (
     read_metrics,
     status,
 )
-from tests.end_to_end.toy import toy_build
 
-STEPS, SAVE_EVERY, EVALUATE_EVERY = 12, 5, 4
-TrainToy = Callable[..., int]
+STEPS, SAVE_EVERY = 12, 5
 
 
 @pytest.fixture
-def config() -> TrainConfig:
-    return dataclasses.replace(
-        get_config(),
-        num_steps=STEPS,
-        checkpoint=CheckpointConfig(every_steps=SAVE_EVERY, keep=10),
-        evaluation=EvaluationConfig(every_steps=EVALUATE_EVERY, max_batches=2),
-        sampling=SamplingConfig(),
-        monitor=MonitorConfig(tensorboard=False),
-    )
-
-
-@pytest.fixture
-def train(
-    config: TrainConfig, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
-) -> TrainToy:
-    """Trains the toy in a run directory; `on_step` is called when a step is dispatched."""
-    monkeypatch.chdir(workplace.folder)
-
-    def run(path, on_step=lambda step: None, config=config, added_losses=None, build=None):
-        monkeypatch.setattr(jaxlm.train, "build", build or toy_build(on_step, added_losses))
-        return jaxlm.train.run(config, path, "the same command")
-
-    return run
-
-
-@pytest.fixture
-def whole(train: TrainToy, tmp_path: Path) -> Path:
+def whole(train: Callable[..., int], tmp_path: Path) -> Path:
     """A run without interruption."""
     assert train(tmp_path / "whole") == ExitCode.DONE
     return tmp_path / "whole"
@@ -170,25 +137,25 @@ def test_a_finished_run_says_where_its_report_is(train, whole, capsys):
     assert f"this run is finished; its report: {whole / 'report.html'}" in capsys.readouterr().err
 
 
-def test_a_finished_run_can_be_made_longer(train, whole, config, capsys):
-    assert train(whole, config=dataclasses.replace(config, num_steps=STEPS + 2)) == ExitCode.DONE
+def test_a_finished_run_can_be_made_longer(train, whole, toy_config, capsys):
+    assert train(whole, config=dataclasses.replace(toy_config, num_steps=STEPS + 2)) == ExitCode.DONE
     assert "num_steps: 12 -> 14" in capsys.readouterr().err
     assert [step for step, *_ in curve(whole)] == list(range(1, STEPS + 3))
 
 
-def test_fewer_steps_than_are_done_is_a_mistake(train, tmp_path, config):
+def test_fewer_steps_than_are_done_is_a_mistake(train, tmp_path, toy_config):
     train(tmp_path / "run", raise_at(7, signal.SIGTERM))
     with pytest.raises(UserError, match="num_steps"):
-        train(tmp_path / "run", config=dataclasses.replace(config, num_steps=6))
+        train(tmp_path / "run", config=dataclasses.replace(toy_config, num_steps=6))
     assert good_steps(tmp_path / "run")[-1] == 7
     assert curve(tmp_path / "run")[-1][0] == 7
 
 
-def test_a_changed_setting_is_announced_or_refused(train, whole, config, capsys):
+def test_a_changed_setting_is_announced_or_refused(train, whole, toy_config, capsys):
     announced = dataclasses.replace(
-        config,
+        toy_config,
         monitor=MonitorConfig(log_every_steps=3, tensorboard=False),
-        optim=dataclasses.replace(config.optim, peak_lr=0.5),
+        optim=dataclasses.replace(toy_config.optim, peak_lr=0.5),
     )
     assert train(whole, config=announced) == ExitCode.DONE
     said = capsys.readouterr().err
@@ -196,7 +163,7 @@ def test_a_changed_setting_is_announced_or_refused(train, whole, config, capsys)
     assert "resume with a changed setting: optim.peak_lr: 0.01 -> 0.5" in said
     before = {path: path.read_bytes() for path in whole.glob("*.*")}
     refused = dataclasses.replace(
-        config, seed=1, model=dataclasses.replace(config.model, d_ff=64)
+        toy_config, seed=1, model=dataclasses.replace(toy_config.model, d_ff=64)
     )
     with pytest.raises(UserError, match=r"seed: 0 -> 1") as caught:
         train(whole, config=refused)
@@ -317,17 +284,8 @@ def test_damage_everywhere_never_means_a_fresh_start(train, tmp_path):
     assert curve(run) == before
 
 
-def test_a_prompt_that_cannot_be_sampled_is_refused_before_training(train, tmp_path, config):
-    config = dataclasses.replace(config, sampling=SamplingConfig(prompts=("a", "a river " * 8)))
+def test_a_prompt_that_cannot_be_sampled_is_refused_before_training(train, tmp_path, toy_config):
+    config = dataclasses.replace(toy_config, sampling=SamplingConfig(prompts=("a", "a river " * 8)))
     with pytest.raises(UserError, match=r"sampling\.prompts"):
         train(tmp_path / "run", config=config, build=jaxlm.parts.build)
     assert not (tmp_path / "run" / "metrics.jsonl").exists()
-
-
-def test_nothing_of_a_run_is_written_when_its_data_is_missing(train, tmp_path, config):
-    data = dataclasses.replace(config.data, path=("absent/*.txt",))
-    with pytest.raises(UserError, match=r"absent") as caught:
-        train(tmp_path / "run", config=dataclasses.replace(config, data=data))
-    assert caught.value.exit_code == ExitCode.UNUSABLE
-    assert status(tmp_path / "run")["status"] == "failed"
-

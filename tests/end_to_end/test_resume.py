@@ -1,6 +1,5 @@
 """Stopped, repeated, damaged: a run goes on as if nothing had happened."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,8 @@ import pytest
 import jaxlm.train
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.run_directory import read_config
-from tests.end_to_end.program import RECIPE, Workplace
-from tests.end_to_end.records import assert_same_run, curve, events, good_steps, status
+from tests.end_to_end.program import Workplace
+from tests.end_to_end.records import assert_same_run, curve, good_steps, status
 
 
 def test_a_repeated_run_is_bit_equal_across_a_signal(workplace: Workplace, trained: Path):

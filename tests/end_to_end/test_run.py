@@ -13,7 +13,7 @@ import pytest
 
 import jaxlm.evaluate
 import jaxlm.generate
-from jaxlm.config_json import to_json
+from jaxlm.config.serialise import to_json
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.run_directory import read_config
 from jaxlm.trained import TrainedRun, load_run

@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from jaxlm.config import TrainConfig
-from jaxlm.config_errors import Given, Problem, nearest
-from jaxlm.config_fields import get, leaves
-from jaxlm.config_values import choices, expected, fits, to_text
+from jaxlm.config.fields import get, leaves
+from jaxlm.config.problems import Given, Problem
+from jaxlm.config.schema import TrainConfig
+from jaxlm.config.values import choices, expected, fits, to_text
 from jaxlm.parallel.mesh import MESH_AXES
+from jaxlm.spelling import nearest
 
 Check = tuple[Callable[[Any], bool], str]
 

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from jaxlm.config import TrainConfig
-from jaxlm.config_fields import Setting, get, implementations, settings, types_of
-from jaxlm.config_values import expected, to_text
+from jaxlm.config.fields import Setting, get, implementations, settings, types_of
+from jaxlm.config.schema import TrainConfig
+from jaxlm.config.values import expected, to_text
 
 _USAGE = """\
 usage: python -m jaxlm.train RECIPE [section.field=value ...] [run_dir=DIR] [--dry-run]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from jaxlm.config import TrainConfig
-from jaxlm.config_fields import implementations, optional_section, types_of
+from jaxlm.config.fields import implementations, optional_section, types_of
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # These look at every setting whatever it is for.
-FRONT_END = ("config_*.py", "config.py", "recipes.py", "dry_run.py", "cli.py")
+FRONT_END = ("config/*.py", "dry_run.py", "cli.py")
 
 
 def fields(owner: type, section: str = "") -> Iterator[tuple[str, type, str]]:

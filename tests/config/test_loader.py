@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxlm.config import BatchConfig, TrainConfig
-from jaxlm.config_errors import edit_distance
-from jaxlm.config_fields import get, leaves, put
-from jaxlm.config_fields import settings as all_settings
-from jaxlm.config_loader import diff, digest, from_json, load, to_json
-from jaxlm.config_values import fits, from_text, to_text
+from jaxlm.config.fields import get, leaves, put
+from jaxlm.config.fields import settings as all_settings
+from jaxlm.config.loader import diff, digest, from_json, load, to_json
+from jaxlm.config.values import fits, from_text, to_text
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.models.base import num_params
+from jaxlm.spelling import edit_distance
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 QUICKSTART = "configs/quickstart.py"
 RECIPES = sorted(path.name for path in (ROOT / "configs").glob("*.py"))
 
@@ -224,7 +224,7 @@ def _refused_json(data: dict) -> str:
         "jaxlm.errors.UserError",
         "subprocess.Popen",
         "os.system",
-        "jaxlm.config_json.json.JSONDecoder",
+        "jaxlm.config.serialise.json.JSONDecoder",
         "jaxlm/../evil.Config",
         None,
         3,
@@ -249,7 +249,7 @@ def test_json_of_an_older_version_takes_defaults_but_not_for_required_fields(
     path.write_text(json.dumps(data))
     loaded = load([str(path)])
     assert loaded.config == quickstart
-    assert loaded.origins["seed"].startswith("default, jaxlm/config.py:")
+    assert loaded.origins["seed"].startswith("default, jaxlm/config/schema.py:")
     del data["num_steps"], data["model"]["d_ff"]
     message = _refused_json(data)
     assert "model.d_ff" in message

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jaxlm.config import TrainConfig
-from jaxlm.config_errors import nearest
+from jaxlm.config.schema import TrainConfig
 from jaxlm.errors import UserError
+from jaxlm.spelling import nearest
 
 _UNEXPECTED = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 

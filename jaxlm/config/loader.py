@@ -10,16 +10,17 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jaxlm import config_json
-from jaxlm.config import TrainConfig
-from jaxlm.config_checks import type_problems, validate, wrong_value
-from jaxlm.config_errors import Given, Problem, nearest, usage_error
-from jaxlm.config_fields import get, leaves, put, sections, settings
-from jaxlm.config_json import diff, digest, from_json, to_json
-from jaxlm.config_origins import recipe_origins
-from jaxlm.config_values import canonical, from_text
+from jaxlm.config import serialise
+from jaxlm.config.checks import type_problems, validate, wrong_value
+from jaxlm.config.fields import get, leaves, put, sections, settings
+from jaxlm.config.origins import recipe_origins
+from jaxlm.config.problems import Given, Problem, usage_error
+from jaxlm.config.recipes import known_recipes, run_recipe
+from jaxlm.config.schema import TrainConfig
+from jaxlm.config.serialise import diff, digest, from_json, to_json
+from jaxlm.config.values import canonical, from_text
 from jaxlm.errors import UserError
-from jaxlm.recipes import known_recipes, run_recipe
+from jaxlm.spelling import nearest
 
 __all__ = ["Loaded", "diff", "digest", "from_json", "load", "to_json"]
 
@@ -78,7 +79,7 @@ def load(argv: Sequence[str], num_devices: Callable[[], int] | None = None) -> L
 
 def _help(argv: Sequence[str]) -> NoReturn:
     """Prints all settings, with the recipe's values if one is given, and leaves."""
-    from jaxlm.config_help import help_text
+    from jaxlm.config.help import help_text
 
     config = None if _recipe_index(argv) is None else _read_base(argv)[0]
     print(help_text(config))
@@ -103,7 +104,7 @@ def _read_base(argv: Sequence[str]) -> tuple[TrainConfig, list[Problem], dict[st
     source = Path(argv[index])
     if source.suffix == ".json" and source.is_file():
         data = _parse_json(source)
-        config, problems = config_json.read(data, str(source))
+        config, problems = serialise.read(data, str(source))
         if config is None:
             raise usage_error(problems, f"of {source}")
         return config, problems, _json_origins(config, data, source), source

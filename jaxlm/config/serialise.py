@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import jaxlm
-from jaxlm.config import TrainConfig
-from jaxlm.config_checks import type_problems
-from jaxlm.config_errors import Given, Problem, nearest, usage_error
-from jaxlm.config_fields import implementations, is_config, optional_section, types_of
-from jaxlm.config_values import canonical, fits
+from jaxlm.config.checks import type_problems
+from jaxlm.config.fields import implementations, is_config, optional_section, types_of
+from jaxlm.config.problems import Given, Problem, usage_error
+from jaxlm.config.schema import TrainConfig
+from jaxlm.config.values import canonical, fits
+from jaxlm.spelling import nearest
 
 _TYPE_NAME = re.compile(r"jaxlm(\.[a-z][a-z0-9_]*)+\.[A-Z][A-Za-z0-9]*")
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from jaxlm.config import TrainConfig
-from jaxlm.config_checks import RANGES, type_problems, validate
-from jaxlm.config_fields import leaves, put
+from jaxlm.config.checks import RANGES, type_problems, validate
+from jaxlm.config.fields import leaves, put
+from jaxlm.config.recipes import run_recipe
 from jaxlm.layers.positions import Llama3RopeScaling
-from jaxlm.recipes import run_recipe
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jaxlm.config_fields import get, sections, settings
+from jaxlm.config.fields import get, sections, settings
 
 
 def recipe_origins(config: Any, recipe: Path) -> dict[str, str]:
