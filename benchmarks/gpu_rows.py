@@ -28,8 +28,13 @@ from jaxlm.monitor.throughput import flops_per_token, mfu, peak_flops
 from jaxlm.parallel.mesh import ParallelConfig
 
 JAX, TORCH = "jaxlm", "torch"
-# Nothing else wants the device's memory; the rest stays for cuDNN and for the driver.
-JAX_ENVIRONMENT = {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.95"}
+# Nothing else wants the device's memory; the rest stays for cuDNN and for the driver. No side may
+# find what an earlier run has compiled.
+JAX_ENVIRONMENT = {
+    "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.95",
+    "JAX_ENABLE_COMPILATION_CACHE": "false",
+}
+TORCH_ENVIRONMENT = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}
 MEMORY_SHARE = 0.9
 # A row that cannot be compiled in this time is not begun.
 LEAST_SECONDS = 30.0
@@ -178,13 +183,14 @@ class Bench:
         """Starts one side's step."""
         path = write_config(config, self.folder)
         if side == JAX:
-            return bare_step(
-                path, packed=False, environment=JAX_ENVIRONMENT, limit_seconds=limit_seconds
-            )
+            environment = JAX_ENVIRONMENT
+            return bare_step(path, False, environment=environment, limit_seconds=limit_seconds)
         assert self.torch_python is not None
         # Compiled as one, 32 layers would take minutes; torchtitan compiles by block too.
-        how = "none" if self.smoke else "blocks"
-        return torch_step(self.torch_python, path, how, limit_seconds=limit_seconds)
+        how, environment = "none" if self.smoke else "blocks", TORCH_ENVIRONMENT
+        return torch_step(
+            self.torch_python, path, how, environment=environment, limit_seconds=limit_seconds
+        )
 
     def measured(self, empty: Row, config: TrainConfig, worker: StepWorker) -> Row:
         """The row with its numbers."""

@@ -19,8 +19,8 @@ from jaxlm.tokenizers.config import TokenizerConfig
 def get_config() -> TrainConfig:
     return TrainConfig(
         name="quickstart",
-        num_steps=200,
-        batch=BatchConfig(size=16, seq_len=256),
+        num_steps=600,
+        batch=BatchConfig(size=4, seq_len=256),
         model=LlamaConfig(
             vocab_size=4096,
             d_model=192,
@@ -34,7 +34,7 @@ def get_config() -> TrainConfig:
             tie_embeddings=True,
         ),
         tokenizer=TokenizerConfig(kind="bpe", vocab_size=4096),
-        optim=OptimConfig(peak_lr=3e-3, warmup_steps=20),
-        evaluation=EvaluationConfig(every_steps=50, max_batches=8),
+        optim=OptimConfig(peak_lr=4e-3, warmup_steps=40),
+        evaluation=EvaluationConfig(every_steps=150, max_batches=16),
         sampling=SamplingConfig(prompts=("def main(", "class Queue:", "Return the number of")),
     )

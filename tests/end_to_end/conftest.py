@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import jaxlm.train
 from jaxlm.checkpoint.config import CheckpointConfig
 from jaxlm.config import TrainConfig
+from jaxlm.errors import ExitCode
 from jaxlm.evaluate import EvaluationConfig
 from jaxlm.generate import SamplingConfig
 from jaxlm.monitor.config import MonitorConfig
@@ -57,7 +59,7 @@ def trained(workplace: Workplace) -> Path:
     return workplace.folder / "trained"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy_config() -> TrainConfig:
     """Twelve steps; saves after 5, 10 and 12, evaluations after 0, 4, 8 and 12."""
     return dataclasses.replace(
@@ -70,15 +72,27 @@ def toy_config() -> TrainConfig:
     )
 
 
-@pytest.fixture
-def train(
-    toy_config: TrainConfig, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., int]:
+@pytest.fixture(scope="session")
+def train(toy_config: TrainConfig, workplace: Workplace) -> Callable[..., int]:
     """Trains the toy in a run directory; `on_step` is called when a step is dispatched."""
-    monkeypatch.chdir(workplace.folder)
 
     def run(path, on_step=lambda step: None, config=toy_config, added_losses=None, build=None):
-        monkeypatch.setattr(jaxlm.train, "build", build or toy_build(on_step, added_losses))
-        return jaxlm.train.run(config, path, "the same command")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(workplace.folder)
+            patch.setattr(jaxlm.train, "build", build or toy_build(on_step, added_losses))
+            return jaxlm.train.run(config, path, "the same command")
 
     return run
+
+
+@pytest.fixture(scope="session")
+def whole(train: Callable[..., int], workplace: Workplace) -> Path:
+    """A toy run without interruption; only to look at."""
+    assert train(workplace.folder / "whole") == ExitCode.DONE
+    return workplace.folder / "whole"
+
+
+@pytest.fixture
+def finished(whole: Path, tmp_path: Path) -> Path:
+    """The same, to work on."""
+    return Path(shutil.copytree(whole, tmp_path / "finished"))

@@ -41,8 +41,10 @@ def final_arrays(run: Path) -> dict[str, np.ndarray]:
     return restore(info, {path: _abstract(text) for path, text in described.items()})
 
 
-def status(run: Path) -> dict[str, Any]:
-    return json.loads((run / "status.json").read_text())
+def standing(run: Path) -> tuple[str, int]:
+    """Status and step of `status.json`."""
+    content = json.loads((run / "status.json").read_text())
+    return content["status"], content["step"]
 
 
 def events(run: Path, name: str) -> list[dict[str, Any]]:

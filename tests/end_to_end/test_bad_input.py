@@ -14,7 +14,7 @@ from jaxlm.config import TrainConfig
 from jaxlm.data.prepare import prepare
 from jaxlm.errors import ExitCode, UserError
 from tests.end_to_end.program import RECIPE
-from tests.end_to_end.records import assert_same_run, curve, status
+from tests.end_to_end.records import assert_same_run, curve, standing
 
 
 def with_data(config: TrainConfig, folder: Path, *paths: str, **data: object) -> TrainConfig:
@@ -45,7 +45,7 @@ def test_bad_text_is_named_before_anything_is_trained(train, tmp_path, toy_confi
         train(tmp_path / "run", config=config, build=jaxlm.parts.build)
     assert caught.value.exit_code == (ExitCode.USAGE if name == "other.pdf" else ExitCode.UNUSABLE)
     assert str(tmp_path / name) in str(caught.value)
-    assert status(tmp_path / "run") == {"status": "failed", "step": 0}
+    assert standing(tmp_path / "run") == ("failed", 0)
     assert not list((tmp_path / "stores").glob("*")), "half a store was left"
 
 
@@ -65,9 +65,8 @@ def losses(run: Path) -> list[str]:
 
 
 def test_a_bad_file_among_good_ones_is_named_and_costs_only_itself(
-    train, tmp_path, toy_config, workplace, capsys
+    train, tmp_path, toy_config, workplace, whole, capsys
 ):
-    train(tmp_path / "whole")
     for path in (workplace.folder / "text").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "99.txt").write_bytes(b"a river\xff")
@@ -77,7 +76,7 @@ def test_a_bad_file_among_good_ones_is_named_and_costs_only_itself(
     said = capsys.readouterr().err
     assert f"{tmp_path / '99.txt'}:1: not UTF-8: byte 0xff at byte 7; left out" in said
     assert "left out 1 empty documents, the first of them 98.txt" in said
-    assert losses(tmp_path / "run") == losses(tmp_path / "whole")
+    assert losses(tmp_path / "run") == losses(whole)
 
 
 def cut_in_half(path: Path) -> None:
@@ -92,28 +91,27 @@ def flip_byte(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [cut_in_half, flip_byte])
 def test_a_damaged_shard_is_named_and_made_again(
-    train, tmp_path, toy_config, workplace, capsys, damage
+    train, tmp_path, toy_config, workplace, whole, capsys, damage
 ):
     config = with_data(toy_config, tmp_path, "text/*.txt")
-    train(tmp_path / "whole", config=config)
+    prepare(with_data(toy_config, tmp_path, str(workplace.folder / "text" / "*.txt")))
     shard = next((tmp_path / "stores").glob("*/train.0.tokens"))
     damage(shard)
     assert train(tmp_path / "run", config=config) == ExitCode.DONE
     said = capsys.readouterr().err
     assert re.search(rf"{re.escape(str(shard))}: expected .*, found ", said)
     assert "preparing" in said
-    assert_same_run(tmp_path / "run", tmp_path / "whole")
+    assert_same_run(tmp_path / "run", whole)
 
 
 @pytest.mark.slow
-def test_a_line_of_twenty_megabytes_is_kept_whole(toy_config, tmp_path):
-    line = "every river follows one stone. " * 700_000
+def test_a_line_of_a_hundred_megabytes_is_kept_whole(toy_config, tmp_path):
+    line = "every river follows one stone. " * 3_400_000
     path = tmp_path / "long.jsonl"
     path.write_bytes(json_lines(["a river holds a stone."] * 40 + [line]))
-    assert path.stat().st_size > 20_000_000
+    assert path.stat().st_size > 100_000_000
     store = prepare(with_data(toy_config, tmp_path, str(path)), lambda message: None)
-    lengths = np.concatenate(
-        [np.diff(source.offsets) for split in ("train", "validation") for source in store.split(split)]
-    )
+    sources = [*store.split("train"), *store.split("validation")]
+    lengths = np.concatenate([np.diff(source.offsets) for source in sources])
     assert lengths.max() == len(line) + 2
     assert len(lengths) == 41

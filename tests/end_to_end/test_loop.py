@@ -25,17 +25,10 @@ from tests.end_to_end.records import (
     events,
     good_steps,
     read_metrics,
-    status,
+    standing,
 )
 
 STEPS, SAVE_EVERY = 12, 5
-
-
-@pytest.fixture
-def whole(train: Callable[..., int], tmp_path: Path) -> Path:
-    """A run without interruption."""
-    assert train(tmp_path / "whole") == ExitCode.DONE
-    return tmp_path / "whole"
 
 
 def raise_at(step: int, *signals: signal.Signals) -> Callable[[int], None]:
@@ -66,7 +59,7 @@ def test_saves_and_evaluations_come_when_due_and_at_the_end(whole):
     assert good_steps(whole) == [5, 10, 12]
     assert [step for step, _ in evaluations(whole)] == [0, 4, 8, 12]
     assert [step for step, *_ in curve(whole)] == list(range(1, STEPS + 1))
-    assert status(whole) == {"status": "done", "step": STEPS}
+    assert standing(whole) == ("done", STEPS)
     assert (whole / "report.html").exists()
 
 
@@ -78,7 +71,7 @@ def test_a_signal_ends_the_step_saves_it_and_the_run_goes_on_exactly(
     assert train(run, raise_at(7, name)) == ExitCode.RESTART
     assert good_steps(run)[-1] == 7
     assert curve(run)[-1][0] == 7
-    assert status(run) == {"status": "preempted", "step": 7}
+    assert standing(run) == ("preempted", 7)
     assert f"{name.name}: saved step 7; resume with: the same command" in capsys.readouterr().err
     assert train(run) == ExitCode.DONE
     assert "resuming from step 7" in capsys.readouterr().err
@@ -91,7 +84,7 @@ def test_a_second_signal_stops_at_once_and_spares_what_is_saved(train, tmp_path,
     with pytest.raises(KeyboardInterrupt):
         train(run, raise_at(7, signal.SIGTERM, signal.SIGINT))
     assert good_steps(run) == [5]
-    assert status(run)["status"] == "preempted"
+    assert standing(run)[0] == "preempted"
     assert train(run) == ExitCode.DONE
     assert_same_run(run, whole)
 
@@ -99,7 +92,7 @@ def test_a_second_signal_stops_at_once_and_spares_what_is_saved(train, tmp_path,
 def test_a_signal_in_the_last_step_does_not_cost_the_last_evaluation(train, tmp_path, whole):
     run = tmp_path / "run"
     assert train(run, raise_at(STEPS, signal.SIGTERM)) == ExitCode.DONE
-    assert status(run)["status"] == "done"
+    assert standing(run)[0] == "done"
     assert_same_run(run, whole)
 
 
@@ -109,10 +102,11 @@ def test_a_signal_before_the_loop_stops_at_once(train, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "run", build=build)
-    assert status(tmp_path / "run") == {"status": "preempted", "step": 0}
+    assert standing(tmp_path / "run") == ("preempted", 0)
 
 
-def test_signals_have_their_old_meaning_after_a_run(whole):
+def test_signals_have_their_old_meaning_after_a_run(train, finished):
+    train(finished)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
@@ -124,7 +118,7 @@ def test_a_run_that_died_after_its_last_save_only_finishes(train, tmp_path, whol
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
-        patch.setattr(jaxlm.train, "write_report", fail)
+        patch.setattr(jaxlm.train, "finish", fail)
         train(run)
     assert train(run, dispatched.append) == ExitCode.DONE
     assert dispatched == []
@@ -132,15 +126,20 @@ def test_a_run_that_died_after_its_last_save_only_finishes(train, tmp_path, whol
     assert_same_run(run, whole)
 
 
-def test_a_finished_run_says_where_its_report_is(train, whole, capsys):
-    assert train(whole, build=pytest.fail) == ExitCode.DONE
-    assert f"this run is finished; its report: {whole / 'report.html'}" in capsys.readouterr().err
+def test_a_finished_run_says_where_its_report_is(train, finished, capsys):
+    assert train(finished, build=pytest.fail) == ExitCode.DONE
+    assert (
+        f"this run is finished; its report: {finished / 'report.html'}" in capsys.readouterr().err
+    )
 
 
-def test_a_finished_run_can_be_made_longer(train, whole, toy_config, capsys):
-    assert train(whole, config=dataclasses.replace(toy_config, num_steps=STEPS + 2)) == ExitCode.DONE
+def test_a_finished_run_can_be_made_longer(train, finished, toy_config, capsys):
+    assert (
+        train(finished, config=dataclasses.replace(toy_config, num_steps=STEPS + 2))
+        == ExitCode.DONE
+    )
     assert "num_steps: 12 -> 14" in capsys.readouterr().err
-    assert [step for step, *_ in curve(whole)] == list(range(1, STEPS + 3))
+    assert [step for step, *_ in curve(finished)] == list(range(1, STEPS + 3))
 
 
 def test_fewer_steps_than_are_done_is_a_mistake(train, tmp_path, toy_config):
@@ -151,25 +150,25 @@ def test_fewer_steps_than_are_done_is_a_mistake(train, tmp_path, toy_config):
     assert curve(tmp_path / "run")[-1][0] == 7
 
 
-def test_a_changed_setting_is_announced_or_refused(train, whole, toy_config, capsys):
+def test_a_changed_setting_is_announced_or_refused(train, finished, toy_config, capsys):
     announced = dataclasses.replace(
         toy_config,
         monitor=MonitorConfig(log_every_steps=3, tensorboard=False),
         optim=dataclasses.replace(toy_config.optim, peak_lr=0.5),
     )
-    assert train(whole, config=announced) == ExitCode.DONE
+    assert train(finished, config=announced) == ExitCode.DONE
     said = capsys.readouterr().err
     assert "resume with a changed setting: monitor.log_every_steps: 10 -> 3" in said
     assert "resume with a changed setting: optim.peak_lr: 0.01 -> 0.5" in said
-    before = {path: path.read_bytes() for path in whole.glob("*.*")}
+    before = {path: path.read_bytes() for path in finished.glob("*.*")}
     refused = dataclasses.replace(
         toy_config, seed=1, model=dataclasses.replace(toy_config.model, d_ff=64)
     )
     with pytest.raises(UserError, match=r"seed: 0 -> 1") as caught:
-        train(whole, config=refused)
+        train(finished, config=refused)
     assert "model.d_ff: 48 -> 64" in str(caught.value)
     assert caught.value.exit_code == ExitCode.USAGE
-    assert {path: path.read_bytes() for path in whole.glob("*.*")} == before
+    assert {path: path.read_bytes() for path in finished.glob("*.*")} == before
 
 
 def test_a_second_writer_is_refused_and_told_of_the_first(train, tmp_path):
@@ -185,19 +184,19 @@ def test_three_steps_without_a_finite_loss_stop_the_run(train, tmp_path, capsys)
     with pytest.raises(UserError, match="3 steps in a row, the last of them 9") as caught:
         train(run, added_losses={2: nan, 7: nan, 8: nan, 9: nan})
     assert caught.value.exit_code == ExitCode.NUMERIC
-    assert status(run)["status"] == "failed"
+    assert standing(run)[0] == "failed"
     assert "step 2: loss nan, gradient norm nan: not finite, update dropped" in (
         capsys.readouterr().err
     )
     assert [event["step"] for event in events(run, "skipped")] == [2, 7, 8, 9]
     assert [record["step"] for record in read_metrics(run) if record.get("loss") == "NaN"] == [
-        2, 7, 8,
+        2,
+        7,
+        8,
     ]
 
 
-def test_a_full_disk_stops_the_run_and_spares_what_is_saved(
-    train, tmp_path, whole, monkeypatch
-):
+def test_a_full_disk_stops_the_run_and_spares_what_is_saved(train, tmp_path, whole, monkeypatch):
     run = tmp_path / "run"
 
     def fill_disk(step: int) -> None:
@@ -209,7 +208,7 @@ def test_a_full_disk_stops_the_run_and_spares_what_is_saved(
     assert caught.value.exit_code == ExitCode.STORAGE
     assert "step 10 was not saved" in str(caught.value)
     assert good_steps(run) == [5]
-    assert status(run)["status"] == "failed"
+    assert standing(run)[0] == "failed"
     assert train(run) == ExitCode.DONE
     assert_same_run(run, whole)
 

@@ -15,7 +15,13 @@ QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.py"
 @pytest.mark.slow
 def test_quickstart_goes_from_text_to_samples_and_report(workplace: Workplace):
     run = workplace.folder / "quickstart"
-    settings = ("num_steps=4", "optim.warmup_steps=2", "sampling.max_new_tokens=8")
+    settings = (
+        "num_steps=4",
+        "optim.warmup_steps=2",
+        "tokenizer.training_bytes=400000",
+        "evaluation.max_batches=2",
+        "sampling.max_new_tokens=8",
+    )
     try:
         result = workplace.train(
             str(QUICKSTART), f"run_dir={run}", "data.store_dir=quickstart-stores", *settings

@@ -8,7 +8,7 @@ import jaxlm.train
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.run_directory import read_config
 from tests.end_to_end.program import Workplace
-from tests.end_to_end.records import assert_same_run, curve, good_steps, status
+from tests.end_to_end.records import assert_same_run, curve, good_steps, standing
 
 
 def test_a_repeated_run_is_bit_equal_across_a_signal(workplace: Workplace, trained: Path):
@@ -24,7 +24,7 @@ def test_a_repeated_run_is_bit_equal_across_a_signal(workplace: Workplace, train
         assert first.finish() == ExitCode.RESTART
     stopped = curve(run)[-1][0]
     assert 20 <= stopped < 200
-    assert status(run) == {"status": "preempted", "step": stopped}
+    assert standing(run) == ("preempted", stopped)
     assert good_steps(run)[-1] == stopped
     assert f"SIGTERM: saved step {stopped}; resume with: python -m jaxlm.train" in first.output
 

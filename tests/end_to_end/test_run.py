@@ -19,7 +19,7 @@ from jaxlm.run_directory import read_config
 from jaxlm.trained import TrainedRun, load_run
 from tests.end_to_end.pico_recipe import get_config
 from tests.end_to_end.program import RECIPE
-from tests.end_to_end.records import evaluations, good_steps, read_metrics, status
+from tests.end_to_end.records import evaluations, good_steps, read_metrics, standing
 
 NUM_STEPS = 200
 TRAINING_KEYS = {
@@ -46,6 +46,7 @@ def loaded(trained: Path) -> TrainedRun:
 def test_every_promised_file_is_there(trained):
     assert {path.name for path in trained.iterdir()} == {
         "config.json",
+        "data.json",
         "command.txt",
         "versions.json",
         "metrics.jsonl",
@@ -58,7 +59,7 @@ def test_every_promised_file_is_there(trained):
         "report.html",
         "run.lock",
     }
-    assert status(trained) == {"status": "done", "step": NUM_STEPS}
+    assert standing(trained) == ("done", NUM_STEPS)
     assert good_steps(trained) == [175, 200]
     assert "<svg" in (trained / "report.html").read_text()
     event_files = list((trained / "tensorboard").glob("events.out.tfevents.*"))

@@ -15,7 +15,7 @@ from tests.end_to_end.records import (
     curve,
     final_arrays,
     good_steps,
-    status,
+    standing,
 )
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def test_ctrl_c_saves_the_step_and_leaves_with_75(workplace: Workplace, trained)
         running.wait_for_step(3)
         running.process.send_signal(signal.SIGINT)
         assert running.finish() == ExitCode.RESTART
-    assert status(run) == {"status": "preempted", "step": curve(run)[-1][0]}
+    assert standing(run) == ("preempted", curve(run)[-1][0])
     assert good_steps(run) == [curve(run)[-1][0]]
     assert "Traceback" not in running.output
 
@@ -68,7 +68,7 @@ def test_a_signal_before_the_first_step_leaves_with_75(workplace: Workplace, tra
         assert running.finish() == ExitCode.RESTART
     assert running.output.endswith("interrupted\n")
     assert "Traceback" not in running.output
-    assert status(run) == {"status": "preempted", "step": 0}
+    assert standing(run) == ("preempted", 0)
     assert not list(workplace.folder.glob(f"{name}-stores/*.building-*"))
 
 
@@ -91,7 +91,7 @@ def test_a_disk_that_fills_up_leaves_with_74_and_spares_what_is_saved(
     assert last.startswith("error: step ") and "the disk is full" in last
     assert set(good_steps(run)) >= {50}
     assert not list((run / "checkpoints").glob(".*"))
-    assert status(run)["status"] == "failed"
+    assert standing(run)[0] == "failed"
     assert workplace.train(*command).returncode == ExitCode.DONE
     assert_same_run(run, trained)
 
