@@ -20,7 +20,7 @@ def get_config() -> TrainConfig:
     return TrainConfig(
         name="quickstart",
         num_steps=600,
-        batch=BatchConfig(size=4, seq_len=256),
+        batch=BatchConfig(size=8, seq_len=128),
         model=LlamaConfig(
             vocab_size=4096,
             d_model=192,
@@ -29,12 +29,12 @@ def get_config() -> TrainConfig:
             num_heads=6,
             num_kv_heads=2,
             head_dim=32,
-            max_seq_len=512,
+            max_seq_len=256,
             rope_theta=10_000.0,
             tie_embeddings=True,
         ),
         tokenizer=TokenizerConfig(kind="bpe", vocab_size=4096),
         optim=OptimConfig(peak_lr=4e-3, warmup_steps=40),
-        evaluation=EvaluationConfig(every_steps=150, max_batches=16),
+        evaluation=EvaluationConfig(every_steps=150, max_batches=32),
         sampling=SamplingConfig(prompts=("def main(", "class Queue:", "Return the number of")),
     )

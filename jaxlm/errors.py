@@ -1,9 +1,11 @@
 """Errors that are a user's to mend, and the exit codes that programs around jaxlm can rely on."""
 
+import argparse
 import sys
 import traceback
 from collections.abc import Callable
 from enum import IntEnum
+from typing import NoReturn
 
 
 class ExitCode(IntEnum):
@@ -17,6 +19,15 @@ class ExitCode(IntEnum):
     RESTART = 75
     NUMERIC = 76
     UNUSABLE = 77
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """An argument parser whose usage errors leave with our exit code."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the usage and the message."""
+        self.print_usage(sys.stderr)
+        self.exit(ExitCode.USAGE, f"error: {message}\n")
 
 
 class UserError(Exception):

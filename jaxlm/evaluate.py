@@ -3,7 +3,6 @@
 python -m jaxlm.evaluate RUN_DIR [--max-batches N]
 """
 
-import argparse
 import contextlib
 import math
 from collections.abc import Callable, Iterable
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from jaxlm.errors import run_main
+from jaxlm.errors import ArgumentParser, run_main
 
 if TYPE_CHECKING:
     from jaxlm.config import TrainConfig
@@ -88,22 +87,32 @@ def evaluate(
       put: Places a host batch on the devices.
       token_bytes: int32 [vocab], UTF-8 bytes that each token stands for.
     """
-    sums, num_bytes = [], 0
+    nats, num_targets, num_bytes = 0.0, 0, 0
+    pending: Any = None
     for batch in batches:
-        sums.append(eval_step(params, put(batch)))
+        sums = eval_step(params, put(batch))
         num_bytes += int(token_bytes[batch["targets"]][batch["loss_weights"] > 0].sum())
-    nats = math.fsum(float(s["cross_entropy"]) for s in sums)
-    num_targets = sum(int(s["targets"]) for s in sums)
+        if pending is not None:  # one batch late, so that the device is never idle
+            nats, num_targets = _added(nats, num_targets, pending)
+        pending = sums
+    if pending is not None:
+        nats, num_targets = _added(nats, num_targets, pending)
     bits = nats / math.log(2)
     return Evaluation(nats / max(num_targets, 1), bits / max(num_bytes, 1), num_targets, num_bytes)
 
 
+def _added(nats: float, num_targets: int, sums: Any) -> tuple[float, int]:
+    return nats + float(sums["cross_entropy"]), num_targets + int(sums["targets"])
+
+
 def main() -> None:
     """Evaluates the newest checkpoint of a run."""
-    parser = argparse.ArgumentParser(prog="python -m jaxlm.evaluate", description=__doc__)
+    parser = ArgumentParser(prog="python -m jaxlm.evaluate", description=__doc__)
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("--max-batches", type=int, default=0, help="0 (default): all of the split")
     arguments = parser.parse_args()
+    if arguments.max_batches < 0:
+        parser.error(f"--max-batches {arguments.max_batches}: expected 0 or more")
 
     import jax
 
@@ -111,7 +120,7 @@ def main() -> None:
     from jaxlm.trained import load_run, open_store
 
     run = load_run(arguments.run_dir)
-    store = open_store(run)
+    store = open_store(arguments.run_dir, run)
     eval_step = jax.jit(make_eval_step(run.model, run.config.objective))
     batches = validation_batches(run.config, store, arguments.max_batches)
 

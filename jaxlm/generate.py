@@ -3,7 +3,6 @@
 python -m jaxlm.generate RUN_DIR --prompt "def main(" --max-new-tokens 64 --temperature 0.8
 """
 
-import argparse
 import functools
 import sys
 import time
@@ -16,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlm.errors import UserError, run_main
+from jaxlm.errors import ArgumentParser, UserError, run_main
 
 if TYPE_CHECKING:
     from jaxlm.models.base import Model
@@ -50,6 +49,7 @@ def generate(
     temperature: float,
     seed: int = 0,
     stop_id: int | None = None,
+    vocab_size: int | None = None,
 ) -> Iterator[int]:
     """Draws tokens one by one with a key-value cache.
 
@@ -64,6 +64,7 @@ def generate(
       temperature: Divides the logits; 0 takes the most likely token.
       seed: Seed of the draws.
       stop_id: Token that ends the sample; not yielded.
+      vocab_size: Pieces of the tokenizer: rows of the embedding beyond them are never drawn.
 
     Raises:
       UserError: Prompt and new tokens exceed the model's longest sequence, or are empty.
@@ -74,12 +75,12 @@ def generate(
             f"{len(prompt)} prompt tokens and {max_new_tokens} new ones exceed the model's "
             f"max_seq_len of {model.config.max_seq_len}; shorten the prompt or --max-new-tokens"
         )
-    if not prompt or max_new_tokens < 1 or temperature < 0:
+    if not prompt or max_new_tokens < 1 or not 0 <= temperature < float("inf"):
         raise UserError(
             f"a sample needs a prompt ({len(prompt)} tokens), at least one new token "
-            f"({max_new_tokens}) and a temperature of 0 or more ({temperature})"
+            f"({max_new_tokens}) and a finite temperature of 0 or more ({temperature})"
         )
-    prefill, decode = _compiled(model, temperature)
+    prefill, decode = _compiled(model, temperature, vocab_size)
     tokens = np.zeros((1, _bucket(len(prompt))), np.int32)
     tokens[0, : len(prompt)] = prompt
     cache = model.init_cache(1, max(_bucket(total), tokens.shape[1]))
@@ -95,7 +96,7 @@ def generate(
 
 
 @functools.lru_cache(maxsize=8)
-def _compiled(model: "Model", temperature: float) -> tuple[Any, Any]:
+def _compiled(model: "Model", temperature: float, vocab_size: int | None) -> tuple[Any, Any]:
     """The two jitted functions of a model: the whole prompt at once, then one token."""
 
     def prefill(
@@ -103,14 +104,16 @@ def _compiled(model: "Model", temperature: float) -> tuple[Any, Any]:
     ) -> tuple[jax.Array, Any]:
         encoded = model.encode(params, {"tokens": tokens}, cache=cache)
         last = jax.lax.dynamic_slice_in_dim(encoded.hidden, length - 1, 1, axis=1)[:, 0]
-        return sample(model.logits(params, last), temperature, key, length), encoded.cache
+        logits = model.logits(params, last)[:, :vocab_size]
+        return sample(logits, temperature, key, length), encoded.cache
 
     def decode(
         params: Any, token: jax.Array, cache: Any, position: jax.Array, key: jax.Array
     ) -> tuple[jax.Array, Any]:
         batch = {"tokens": token[:, None], "positions": jnp.full((1, 1), position)}
         output = model.apply(params, batch, cache)
-        return sample(output.logits[:, 0], temperature, key, position + 1), output.cache
+        logits = output.logits[:, 0, :vocab_size]
+        return sample(logits, temperature, key, position + 1), output.cache
 
     return jax.jit(prefill, donate_argnums=2), jax.jit(decode, donate_argnums=2)
 
@@ -130,7 +133,7 @@ def _bucket(length: int) -> int:
 def sample_text(
     model: "Model", params: Any, tokenizer: "Tokenizer", prompt: str, config: SamplingConfig
 ) -> str:
-    """One sample as text, without the prompt."""
+    """One sample as text, without the prompt; as long as the model's longest sequence allows."""
     ids = [tokenizer.bos_id, *tokenizer.encode(prompt)]
     drawn = generate(
         model,
@@ -139,24 +142,29 @@ def sample_text(
         max_new_tokens=min(config.max_new_tokens, model.config.max_seq_len - len(ids)),
         temperature=config.temperature,
         stop_id=tokenizer.eos_id,
+        vocab_size=tokenizer.vocab_size,
     )
     return tokenizer.decode(list(drawn))
 
 
 def main() -> None:
     """Samples from the newest checkpoint of a run, printing as the tokens come."""
-    parser = argparse.ArgumentParser(prog="python -m jaxlm.generate", description=__doc__)
+    parser = ArgumentParser(prog="python -m jaxlm.generate", description=__doc__)
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("--prompt", default="")
-    parser.add_argument("--max-new-tokens", type=int, default=64)
+    parser.add_argument("--max-new-tokens", type=int, help="64 by default, or as many as fit")
     parser.add_argument("--temperature", type=float, default=0.8)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    if not 0 <= arguments.seed < 2**32:
+        parser.error(f"--seed {arguments.seed}: expected 0 to {2**32 - 1}")
 
     from jaxlm.trained import load_run
 
     run = load_run(arguments.run_dir)
     ids = [run.tokenizer.bos_id, *run.tokenizer.encode(arguments.prompt)]
+    room = run.config.model.max_seq_len - len(ids)
+    count = min(64, max(room, 1)) if arguments.max_new_tokens is None else arguments.max_new_tokens
     print(arguments.prompt, end="", flush=True)
     drawn: list[int] = []
     shown, times = "", []
@@ -164,10 +172,11 @@ def main() -> None:
         run.model,
         run.params,
         ids,
-        max_new_tokens=arguments.max_new_tokens,
+        max_new_tokens=count,
         temperature=arguments.temperature,
         seed=arguments.seed,
         stop_id=run.tokenizer.eos_id,
+        vocab_size=run.tokenizer.vocab_size,
     )
     for token in tokens:
         times.append(time.perf_counter())

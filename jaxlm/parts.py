@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from jaxlm import step as steps
+from jaxlm import tokenizers
 from jaxlm.checkpoint.commit import prepare_directory
 from jaxlm.checkpoint.fallback import newest_good
 from jaxlm.checkpoint.restore import read_metadata, restore
@@ -79,7 +81,10 @@ def build(config: TrainConfig, directory: RunDirectory, progress: Progress) -> P
 
     with jax.set_mesh(mesh):
         abstract = jax.eval_shape(draw)
-        places = shardings(steps.state_axes(model, abstract), abstract, mesh)
+        try:
+            places = shardings(steps.state_axes(model, abstract), abstract, mesh)
+        except ValueError as error:
+            raise UserError(f"the mesh does not fit the model: {error}") from None
         state = restored(abstract, places, config, directory, store, progress)
         if state is None:
             state = jax.jit(draw, out_shardings=places)()
@@ -96,7 +101,7 @@ def summary(store: TokenStore, stream: Stream) -> dict[str, Any]:
         for name, sources in store.manifest["splits"].items()
     }
     return {
-        "store": str(store.directory),
+        "store": str(Path(store.directory).resolve()),
         "digest": store.digest,
         "rows_per_epoch": stream.num_rows,
         "fill": round(stream.fill, 5),
@@ -113,12 +118,10 @@ def _counts(source: dict[str, Any]) -> dict[str, int]:
 
 def keep_tokenizer(store: TokenStore, directory: RunDirectory) -> None:
     """Copies the tokenizer into the run, or checks that the run's own is still the store's."""
-    if directory.tokenizer.exists():
-        from jaxlm.tokenizers import load
-
-        check_tokenizer(store, load(directory.tokenizer).fingerprint)
+    if directory.has_checkpoints() and directory.tokenizer.exists():
+        check_tokenizer(store, tokenizers.load(directory.tokenizer).fingerprint)
     else:
-        directory.tokenizer.write_bytes(store.tokenizer_path.read_bytes())
+        directory.write_bytes(directory.tokenizer.name, store.tokenizer_path.read_bytes())
 
 
 def restored(
@@ -138,6 +141,10 @@ def restored(
     info = newest_good(directory.checkpoints, progress.note, verify=config.checkpoint.verify)
     if info is None:
         return None
+    if info.step > config.num_steps:
+        raise UserError(
+            f"{info.path} is beyond num_steps={config.num_steps}; set it to {info.step} or more"
+        )
     trained_on = read_metadata(info)["store_digest"]
     if trained_on != store.digest:
         raise UserError(

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from jaxlm.config import TrainConfig
 from jaxlm.config.serialise import diff, from_json, to_json
@@ -37,6 +37,10 @@ class RunDirectory:
         """The last step that was recorded with a status."""
         return int(self._read_status().get("step", 0))
 
+    def has_checkpoints(self) -> bool:
+        """Whether something was saved, good or damaged: then the run has an identity to keep."""
+        return self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
+
     def command(self) -> str:
         """The command that resumes the run."""
         return (self.path / "command.txt").read_text("utf-8").strip()
@@ -50,8 +54,14 @@ class RunDirectory:
     def event(self, event: str, **fields: Any) -> None:
         """Appends a line to `events.jsonl`, with the Unix time."""
         line = json.dumps({"time": round(time.time(), 3), "event": event, **fields})
-        with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        path = self.path / "events.jsonl"
+        try:
+            with path.open("ab+") as file:
+                # A kill may have torn the last line; the next one must not continue it.
+                torn = file.seek(0, os.SEEK_END) and _last_byte(file) != b"\n"
+                file.write(f"{chr(10) if torn else ''}{line}\n".encode())
+        except OSError as error:
+            raise _cannot_write(path, error) from None
 
     @contextlib.contextmanager
     def timed(self, event: str, **fields: Any) -> Iterator[None]:
@@ -65,17 +75,20 @@ class RunDirectory:
         self.write_text(name, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
     def write_text(self, name: str, content: str) -> None:
-        """Replaces a text file in one step: a kill leaves the old one or the new one."""
+        """Replaces a text file in one step."""
+        self.write_bytes(name, content.encode())
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Replaces a file in one step: a kill or a power cut leaves the old one or the new one."""
         temporary = self.path / f".{name}.tmp"
         try:
-            temporary.write_text(content, encoding="utf-8")
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
             os.replace(temporary, self.path / name)
         except OSError as error:
-            raise UserError(
-                f"{self.path / name}: cannot be written: {error.strerror}; free space or choose "
-                "another run_dir=",
-                ExitCode.STORAGE,
-            ) from None
+            raise _cannot_write(self.path / name, error) from None
 
     def _read_status(self) -> dict[str, Any]:
         try:
@@ -84,13 +97,25 @@ class RunDirectory:
             return {}
 
 
+def _last_byte(file: BinaryIO) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
+
+
+def _cannot_write(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"{path}: cannot be written: {error.strerror}; free space or choose another run_dir=",
+        ExitCode.STORAGE,
+    )
+
+
 def default_path(config: TrainConfig) -> Path:
     """A new directory for a run: `runs/NAME-DATE-TIME`, with a number where that is taken."""
-    path = Path("runs") / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    number = 1
+    first = Path("runs") / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    path, number = first, 1
     while path.exists():
         number += 1
-        path = path.with_name(f"{path.name.split('.')[0]}.{number}")
+        path = first.with_name(f"{first.name}.{number}")
     return path
 
 
@@ -103,7 +128,7 @@ def read_config(path: Path) -> TrainConfig:
     file = path / "config.json"
     try:
         content = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
+    except OSError:
         raise UserError(f"{path} is not the directory of a run: it has no config.json") from None
     except ValueError as error:
         raise UserError(f"{file}: damaged: {error}", ExitCode.UNUSABLE) from None

@@ -20,7 +20,7 @@ from jaxlm.config.loader import load
 from jaxlm.config.serialise import digest, to_json
 from jaxlm.data.loader import Loader, make_loader
 from jaxlm.environment import versions
-from jaxlm.errors import ExitCode, run_main
+from jaxlm.errors import ExitCode, UserError, run_main
 from jaxlm.evaluate import evaluate, validation_batches
 from jaxlm.generate import sample_text
 from jaxlm.interruption import Interruption, watch_signals
@@ -42,10 +42,18 @@ def main() -> int:
 
         return dry_run(loaded)
     path = loaded.run_dir or default_path(loaded.config)
-    command = ["python", "-m", "jaxlm.train", *arguments]
+    command = [_interpreter(), "-m", "jaxlm.train", *arguments]
     if loaded.run_dir is None:
         command.append(f"run_dir={path}")
     return run(loaded.config, path, shlex.join(command))
+
+
+def _interpreter() -> str:
+    """The running interpreter as one would type it here."""
+    try:
+        return str(Path(sys.executable).relative_to(Path.cwd()))
+    except ValueError:
+        return sys.executable
 
 
 def run(config: TrainConfig, path: Path, command: str) -> int:
@@ -65,7 +73,7 @@ def run(config: TrainConfig, path: Path, command: str) -> int:
     directory = RunDirectory(path)
     progress = Progress(config.num_steps, config.monitor.log_every_steps)
     with RunLock(path), progress, watch_signals() as interruption:
-        if directory.status() != "new":
+        if directory.has_checkpoints():
             check_resume(read_config(path), config, progress.note)
         if directory.status() == "done" and directory.step() >= config.num_steps:
             progress.note(f"this run is finished; its report: {directory.report}")
@@ -106,7 +114,8 @@ def train(
     """
     state, start, num_steps = parts.state, int(parts.state.step), config.num_steps
     with interruption.defer(), opened(config, parts, directory, progress) as (log, writer, batches):
-        if not log.has_validation(start):
+        due = start == 0 or is_due(start, config.evaluation.every_steps, num_steps)
+        if due and not log.has_validation(start):
             validate(config, parts, state, start, log)
         log.restart_clock()
         pending: Pending | None = None
@@ -117,7 +126,7 @@ def train(
             state, metrics = parts.train_step(state, parts.put(rows))
             if pending is not None:
                 log.step(pending, writer.last_saved)
-            pending = Pending(step, metrics, waited)
+            pending = Pending(step, metrics, waited, rows["sample_id"])
             writer.check()
 
             stopped = interruption.requested
@@ -220,7 +229,11 @@ def finish(
     samples = []
     with directory.timed("sample"):
         for prompt in config.sampling.prompts:
-            text = sample_text(parts.model, state.params, tokenizer, prompt, config.sampling)
+            try:
+                text = sample_text(parts.model, state.params, tokenizer, prompt, config.sampling)
+            except UserError as error:  # a prompt must not fail a run that is trained
+                progress.note(f"no sample for {prompt[:40]!r}: {error}")
+                continue
             samples.append({"prompt": prompt, "text": text})
             progress.note(f"sample: {prompt}{text}")
     directory.write_json("samples.json", samples)

@@ -1,5 +1,7 @@
 """A trained run, read back for use: configuration, model, parameters, tokenizer."""
 
+import dataclasses
+import json
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -37,11 +39,14 @@ def load_run(path: Path) -> TrainedRun:
     """
     directory = RunDirectory(path)
     config = read_config(path)
-    info = newest_good(directory.checkpoints, _notify, verify=config.checkpoint.verify)
+    info = newest_good(
+        directory.checkpoints, _notify, verify=config.checkpoint.verify, set_aside=False
+    )
     if info is None:
         raise UserError(f"{path}: the run has no checkpoint yet", ExitCode.UNUSABLE)
     device = jax.devices()[0]
-    model = config.model.build(resolve(config.compute, device))
+    kernels = dataclasses.replace(config.compute, attention="auto")  # this may be another machine
+    model = config.model.build(resolve(kernels, device))
     sharding = jax.sharding.SingleDeviceSharding(device)
     abstract = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), model.abstract_params()
@@ -50,9 +55,14 @@ def load_run(path: Path) -> TrainedRun:
     return TrainedRun(config, model, params, load_tokenizer(directory.tokenizer), info.step)
 
 
-def open_store(run: TrainedRun) -> TokenStore:
-    """Opens the token store of a run, preparing it again where it is gone."""
-    store = prepare(run.config, _notify)
+def open_store(path: Path, run: TrainedRun) -> TokenStore:
+    """Opens the token store that a run was trained on, or prepares it again where it is gone."""
+    try:
+        known = Path(json.loads((path / "data.json").read_text("utf-8"))["store"])
+    except (OSError, ValueError, KeyError):
+        known = Path()
+    is_there = (known / "manifest.json").exists()
+    store = TokenStore.open(known) if is_there else prepare(run.config, _notify)
     check_tokenizer(store, run.tokenizer.fingerprint)
     return store
 

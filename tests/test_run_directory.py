@@ -87,6 +87,23 @@ def test_events_are_appended_with_the_time(directory):
     assert 0.01 <= events[1]["seconds"] < 1
 
 
+def test_an_event_that_a_kill_tore_does_not_spoil_the_next(directory):
+    path = directory.path / "events.jsonl"
+    path.write_text('{"event": "save"}\n{"event": "sa')
+    directory.event("resume")
+    first, torn, last = path.read_text().splitlines()
+    assert (first, torn) == ('{"event": "save"}', '{"event": "sa')
+    assert json.loads(last)["event"] == "resume"
+
+
+def test_a_run_has_checkpoints_whether_good_or_damaged(directory):
+    assert not directory.has_checkpoints()
+    directory.checkpoints.mkdir()
+    assert not directory.has_checkpoints()
+    (directory.checkpoints / "quarantine").mkdir()
+    assert directory.has_checkpoints()
+
+
 def test_what_fails_is_no_event(directory):
     with pytest.raises(RuntimeError), directory.timed("save"):
         raise RuntimeError

@@ -13,7 +13,11 @@ from jaxlm.errors import ExitCode, UserError
 
 
 def newest_good(
-    directory: Path | str, notify: Callable[[str], None], *, verify: bool = True
+    directory: Path | str,
+    notify: Callable[[str], None],
+    *,
+    verify: bool = True,
+    set_aside: bool = True,
 ) -> CheckpointInfo | None:
     """Returns the newest undamaged checkpoint; moves damaged newer ones into quarantine.
 
@@ -21,6 +25,7 @@ def newest_good(
       directory: The checkpoint directory; it need not exist.
       notify: Called with one message for each damaged checkpoint; it names the bad file.
       verify: Check the SHA-256 of every file; otherwise the manifest and the sizes only.
+      set_aside: Move damaged checkpoints; only for the holder of the run's lock.
 
     Returns:
       The checkpoint, or None where none was ever saved.
@@ -37,7 +42,8 @@ def newest_good(
         if not info.path.exists():  # a running trainer deleted it by its retention in the meantime
             continue
         damages.append(f"step {info.step}, {damage}")
-        notify(f"checkpoint {info.path} is damaged: {damage}. {_set_aside(info, damage)}")
+        fate = _set_aside(info, damage) if set_aside else "Trying the checkpoint before it."
+        notify(f"checkpoint {info.path} is damaged: {damage}. {fate}")
     damages += _quarantined(directory, exclude=damages)
     if damages:
         raise UserError(

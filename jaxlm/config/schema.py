@@ -9,6 +9,7 @@ from jaxlm.generate import SamplingConfig
 from jaxlm.layers.compute import ComputeConfig
 from jaxlm.models.base import ModelConfig
 from jaxlm.monitor.config import MonitorConfig
+from jaxlm.objectives.base import ObjectiveConfig
 from jaxlm.objectives.causal_lm import CausalLMConfig
 from jaxlm.optim.config import OptimConfig
 from jaxlm.parallel.mesh import ParallelConfig
@@ -45,7 +46,7 @@ class TrainConfig:
     num_steps: int
     seed: int = 0
     batch: BatchConfig = field(default_factory=BatchConfig)
-    objective: CausalLMConfig = field(default_factory=CausalLMConfig)
+    objective: ObjectiveConfig = field(default_factory=CausalLMConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

@@ -6,7 +6,6 @@ earlier one, and any change of text or settings makes another.
 
 import hashlib
 import json
-import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -147,14 +146,10 @@ def _store_directory(config: TrainConfig, sources: Sequence[TextSource]) -> Path
 
 
 def _open_existing(target: Path, notify: Notify) -> TokenStore | None:
+    """Opens a store that is there, checked against its hashes; a damaged one is refused."""
     if not target.exists():
         return None
-    try:
-        store = TokenStore.open(target, verify="size")
-    except UserError as error:
-        notify(f"data: {error}\ndata: preparing {target} again")
-        shutil.rmtree(target)
-        return None
+    store = TokenStore.open(target, verify="hash")
     notify(f"data: reusing {target}: {_describe(store)}")
     return store
 

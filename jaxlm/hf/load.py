@@ -85,7 +85,7 @@ def read_params(model: Model, table: NameTable, tensors: "_Tensors") -> Params:
 def _fitted(
     entry: Any, tensor: np.ndarray, shape: tuple[int, ...], name: str, tensors: "_Tensors"
 ) -> np.ndarray:
-    if tensor.size != int(np.prod(shape)):
+    if not entry.fits(tensor, shape):
         raise _unusable(
             f"{tensors.directory}: tensor {name} has shape {tensor.shape}, which does not fit the "
             f"model's {shape}; config.json and the weights belong to different models"

@@ -3,6 +3,7 @@
 Imports nothing of jaxlm, so that each architecture can hold its own table.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,10 @@ class Plain:
 
     name: str
 
+    def fits(self, tensor: np.ndarray, shape: tuple[int, ...]) -> bool:
+        """Whether a stored tensor can be our parameter of that shape."""
+        return tensor.shape == shape
+
     def to_ours(self, tensor: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """Converts to our layout, `shape`."""
         return tensor.reshape(shape)
@@ -26,6 +31,11 @@ class Linear:
     """The weight of a `torch.nn.Linear`, stored [out, in]; ours is [*in, *out]."""
 
     name: str
+
+    def fits(self, tensor: np.ndarray, shape: tuple[int, ...]) -> bool:
+        """Whether a stored tensor can be our parameter of that shape: both cut into out and in."""
+        cuts = [math.prod(shape[cut:]) for cut in range(1, len(shape))]
+        return tensor.ndim == 2 and tensor.size == math.prod(shape) and tensor.shape[0] in cuts
 
     def to_ours(self, tensor: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """Converts to our layout, `shape`."""

@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxlm.errors import UserError
+
 AttentionKernel = Literal["cudnn", "blocked", "plain"]
 RematPolicy = Literal["none", "dots", "full"]
 
@@ -54,13 +56,22 @@ def resolve(config: ComputeConfig, device: jax.Device) -> Compute:
 
     bfloat16 pays nothing on XLA:CPU, whose fast path is float32. cuDNN's fused attention takes
     16-bit inputs only.
+
+    Raises:
+      UserError: The kernel asked for does not run there.
     """
     dtype = config.dtype
     if dtype == "auto":
         dtype = "bfloat16" if has_bfloat16(device) else "float32"
     attention = config.attention
+    has_cudnn = device.platform == "gpu" and dtype == "bfloat16"
     if attention == "auto":
-        attention = "cudnn" if device.platform == "gpu" and dtype == "bfloat16" else "blocked"
+        attention = "cudnn" if has_cudnn else "blocked"
+    if attention == "cudnn" and not has_cudnn:
+        raise UserError(
+            f"compute.attention=cudnn needs a GPU and compute.dtype=bfloat16, but this is "
+            f"{device.platform} in {dtype}; use compute.attention=auto"
+        )
     return Compute(
         dtype=jnp.dtype(dtype),
         param_dtype=jnp.dtype(config.param_dtype),

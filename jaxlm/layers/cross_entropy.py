@@ -51,7 +51,7 @@ def chunked_cross_entropy(
       hidden: [tokens, d_model].
       targets: int32 [tokens].
       weights: float32 [tokens].
-      num_chunks: Equal parts to cut the tokens into; one keeps the logits for the backward pass.
+      num_chunks: Parts to cut the tokens into; one keeps the logits for the backward pass.
     """
     if num_chunks == 1:
         return cross_entropy(logits_of(hidden), targets, weights)
@@ -62,8 +62,11 @@ def chunked_cross_entropy(
         losses = cross_entropy(logits_of(hidden), targets, weights)
         return Losses(*map(jnp.add, total, losses)), None
 
+    padding = -hidden.shape[0] % num_chunks  # tokens of weight 0
+
     def split(x: jax.Array) -> jax.Array:
         # Strided chunks: each takes an equal share of every device's rows.
+        x = jnp.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1)) if padding else x
         return x.reshape(-1, num_chunks, *x.shape[1:]).swapaxes(0, 1)
 
     zero = jnp.zeros((), jnp.promote_types(hidden.dtype, jnp.float32))

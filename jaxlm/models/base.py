@@ -299,14 +299,14 @@ def run_segment(
         )
         return state, (stats, layer_cache, state["hidden"] if with_hidden_states else None)
 
-    layer = rematerialised(layer, compute.remat)
+    layer = rematerialised(layer, compute.remat, compute.scan_layers)
     xs = (params, jnp.arange(segment.num_layers), cache)
     unroll = 1 if compute.scan_layers else segment.num_layers
     state, (stats, cache, hiddens) = jax.lax.scan(layer, state, xs, unroll=unroll)
     return state, stats, cache, hiddens
 
 
-def rematerialised(layer: Callable, policy: RematPolicy) -> Callable:
+def rematerialised(layer: Callable, policy: RematPolicy, is_scanned: bool) -> Callable:
     """Wraps a layer so that the backward pass recomputes what the policy does not keep."""
     if policy == "none":
         return layer
@@ -314,8 +314,8 @@ def rematerialised(layer: Callable, policy: RematPolicy) -> Callable:
         "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
         "full": jax.checkpoint_policies.nothing_saveable,
     }[policy]
-    # Inside a scan common-subexpression elimination cannot undo the recomputation.
-    return jax.checkpoint(layer, policy=keep, prevent_cse=False)
+    # The compiler could undo the recomputation by merging equal expressions, but not across a scan.
+    return jax.checkpoint(layer, policy=keep, prevent_cse=not is_scanned)
 
 
 def num_params(config: ModelConfig) -> int:

@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxlm.errors import ExitCode, UserError
 from jaxlm.hf.names import Linear, NameTable, Plain
 from jaxlm.layers.attention import Inputs, KVCache, SelfAttention
 from jaxlm.layers.compute import Compute, RematPolicy
@@ -111,8 +112,16 @@ class Block(nn.Module):
 def config_from_hf(hf: dict[str, Any]) -> LlamaConfig:
     """Reads a Hugging Face `config.json`, in the spelling of version 5 or of the hub."""
     rope = hf.get("rope_parameters") or {**(hf.get("rope_scaling") or {})}
+    kind = rope.get("rope_type") or rope.get("type") or "default"
+    activation = hf.get("hidden_act", "silu")
+    if kind not in ("default", "llama3") or activation != "silu":
+        raise UserError(
+            f"config.json: rope type {kind!r} with activation {activation!r} is not a Llama that "
+            "jaxlm computes; it knows the rope types default and llama3, and silu",
+            ExitCode.UNUSABLE,
+        )
     scaling = None
-    if rope.get("rope_type", "default") == "llama3":
+    if kind == "llama3":
         scaling = Llama3RopeScaling(
             factor=rope["factor"],
             low_freq_factor=rope["low_freq_factor"],

@@ -16,10 +16,11 @@ def memory_estimate(config: TrainConfig, compute: Compute, num_devices: int) -> 
     """Bytes that one device holds at the peak of a training step, by kind.
 
     An estimate from shapes, to be read before anything is compiled; the compiler needs more for
-    temporaries and gathered weights, and less where it reuses a buffer. It counts:
+    temporaries and gathered weights, and less where it reuses a buffer: on XLA:CPU 0.7 to 1.4 times
+    the estimate. It counts:
 
     - parameters, gradients and the optimizer's two moments in the parameters' type, divided over
-      the `fsdp` axis. Accumulation adds no second set: one sum is updated in place.
+      the `fsdp` axis; with accumulation the sum and one microbatch's gradients.
     - activations: what every layer keeps of one microbatch for the backward pass, as the model
       counts it for the remat policy, with attention scores in float32; and where the policy
       recomputes, all of the one layer that is being recomputed.
@@ -40,13 +41,12 @@ def memory_estimate(config: TrainConfig, compute: Compute, num_devices: int) -> 
     parameters = math.ceil(num_params(config.model) / fsdp) * compute.param_dtype.itemsize
     rows = math.ceil(config.batch.size / (config.batch.accumulation * num_devices))
     tokens = rows * config.batch.seq_len
-    logits = tokens * config.model.vocab_size * _FLOAT32_BYTES
     estimate = {
         "parameters": parameters,
-        "gradients": parameters,
+        "gradients": parameters * (2 if config.batch.accumulation > 1 else 1),
         "optimizer": 2 * parameters,
         "activations": tokens * _bytes_per_token(config.model, compute, config.batch.seq_len),
-        "logits": 2 * min(logits, config.objective.max_logits_bytes),
+        "logits": 2 * config.objective.logits_bytes(tokens, config.model.vocab_size),
     }
     return estimate | {"total": sum(estimate.values())}
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from jaxlm.config import TrainConfig
-from jaxlm.data.loader import batch_sample_ids
 from jaxlm.data.stream import sample_digest
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.monitor.metrics import MetricsLog, training_record, validation_record
@@ -22,11 +22,19 @@ MAX_SKIPPED = 3
 
 
 class Pending(NamedTuple):
-    """A dispatched step whose numbers are still on the device."""
+    """A dispatched step whose numbers are still on the device.
+
+    Attributes:
+      step: Number of the step, from 1.
+      metrics: Scalars on the device.
+      data_wait_seconds: How long the loop waited for the batch.
+      sample_ids: int64 [batch], the samples that the loader delivered.
+    """
 
     step: int
     metrics: Mapping[str, jax.Array]
     data_wait_seconds: float
+    sample_ids: np.ndarray
 
 
 def fetch(metrics: Mapping[str, jax.Array]) -> dict[str, float]:
@@ -76,7 +84,6 @@ class RunLog:
         seconds, self._clock = now - self._clock, now
         self._check(pending.step, values)
         batch = self._config.batch
-        ids = batch_sample_ids(pending.step - 1, batch.size)
         record = training_record(
             step=pending.step,
             loss=values["loss"],
@@ -86,7 +93,7 @@ class RunLog:
             tokens_per_second=batch.size * batch.seq_len / seconds,
             step_seconds=seconds,
             data_wait_seconds=pending.data_wait_seconds,
-            sample_digest=sample_digest(ids, self._store_digest, self._config.seed),
+            sample_digest=sample_digest(pending.sample_ids, self._store_digest, self._config.seed),
         )
         share = mfu(
             record["tokens_per_second"], self._flops_per_token, self._peak_flops, self._num_devices

@@ -1,9 +1,12 @@
 """TensorBoard event files."""
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
+
+from jaxlm.errors import ExitCode, UserError
 
 # TensorBoard groups scalars by what precedes the slash.
 _TAGS = {
@@ -29,17 +32,32 @@ class TensorBoardWriter:
         from tensorboardX import SummaryWriter
 
         purge_step = resume_step + 1 if resume_step else None
-        self._writer = SummaryWriter(os.fspath(directory), purge_step=purge_step)
+        self._directory = directory
+        with self._storage_faults():
+            self._writer = SummaryWriter(os.fspath(directory), purge_step=purge_step)
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Adds the scalars of one record of `metrics.jsonl`; numbers without a tag are left out."""
-        for key, tag in _TAGS.items():
-            if record.get(key) is not None:
-                self._writer.add_scalar(tag, float(record[key]), int(record["step"]))
+        with self._storage_faults():
+            for key, tag in _TAGS.items():
+                if record.get(key) is not None:
+                    self._writer.add_scalar(tag, float(record[key]), int(record["step"]))
 
     def close(self) -> None:
         """Writes what is buffered and closes the file."""
-        self._writer.close()
+        with self._storage_faults():
+            self._writer.close()
+
+    @contextlib.contextmanager
+    def _storage_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UserError(
+                f"{self._directory}: cannot write TensorBoard events: {error.strerror or error}. "
+                "Free some space, or set monitor.tensorboard=false",
+                ExitCode.STORAGE,
+            ) from error
 
     def __enter__(self) -> Self:
         return self

@@ -39,6 +39,10 @@ class ObjectiveConfig(abc.ABC):
         """Denominator of each term, from the whole global batch: float32 scalars."""
 
     @abc.abstractmethod
+    def logits_bytes(self, num_tokens: int, vocab_size: int) -> int:
+        """Bytes of the largest logits that a device holds at once, for the memory estimate."""
+
+    @abc.abstractmethod
     def terms(
         self, model: Model, params: Params, microbatch: Batch, key: Key
     ) -> tuple[Terms, Mapping[str, Any]]:

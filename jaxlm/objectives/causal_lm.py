@@ -36,6 +36,10 @@ class CausalLMConfig(ObjectiveConfig):
         total = jnp.maximum(jnp.sum(batch["loss_weights"]), 1.0)
         return dict.fromkeys(self.weights(), total)
 
+    def logits_bytes(self, num_tokens: int, vocab_size: int) -> int:
+        """Bytes of the largest logits that a device holds at once, for the memory estimate."""
+        return min(num_tokens * vocab_size * 4, self.max_logits_bytes)
+
     def terms(
         self, model: Model, params: Params, microbatch: Batch, key: Key
     ) -> tuple[Terms, Mapping[str, Any]]:
@@ -53,7 +57,7 @@ class CausalLMConfig(ObjectiveConfig):
 
 
 def num_chunks(num_tokens: int, vocab_size: int, max_logits_bytes: int) -> int:
-    """Fewest equal chunks of tokens whose float32 logits fit `max_logits_bytes` on each device."""
+    """Fewest chunks of tokens whose float32 logits fit `max_logits_bytes` on each device."""
     local_tokens = num_tokens // num_shards("batch")
-    wanted = max(math.ceil(local_tokens * vocab_size * 4 / max_logits_bytes), 1)
-    return next(n for n in range(wanted, local_tokens + 1) if local_tokens % n == 0)
+    wanted = math.ceil(local_tokens * vocab_size * 4 / max_logits_bytes)
+    return min(max(wanted, 1), local_tokens)

@@ -12,7 +12,7 @@ class OptimConfig:
       peak_lr: Learning rate at the end of warmup.
       warmup_steps: Steps from zero to the peak.
       decay: Shape after warmup.
-      final_lr_ratio: Learning rate of the last step over the peak.
+      final_lr_ratio: Learning rate at the end of the decay over the peak.
       beta1: Decay of the first moment.
       beta2: Decay of the second moment.
       eps: Added to the root of the second moment.

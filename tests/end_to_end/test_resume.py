@@ -26,7 +26,8 @@ def test_a_repeated_run_is_bit_equal_across_a_signal(workplace: Workplace, train
     assert 20 <= stopped < 200
     assert standing(run) == ("preempted", stopped)
     assert good_steps(run)[-1] == stopped
-    assert f"SIGTERM: saved step {stopped}; resume with: python -m jaxlm.train" in first.output
+    resume_command = (run / "command.txt").read_text()
+    assert f"SIGTERM: saved step {stopped}; resume with: {resume_command}" in first.output
 
     second = workplace.train(*command)
     assert second.returncode == ExitCode.DONE, second.stderr

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def test_the_run_knows_what_it_is(trained):
     assert read_config(trained) == get_config()
     assert json.loads((trained / "config.json").read_text()) == to_json(get_config())
     command = shlex.split((trained / "command.txt").read_text())
-    assert command == ["python", "-m", "jaxlm.train", str(RECIPE), "run_dir=trained"]
+    assert command == [sys.executable, "-m", "jaxlm.train", str(RECIPE), "run_dir=trained"]
     versions = json.loads((trained / "versions.json").read_text())
     assert versions["packages"]["jax"] and versions["num_devices"] == 1
 
@@ -131,6 +132,15 @@ def greedy(run: TrainedRun, prompt: list[int], count: int) -> list[int]:
         tokens[0, : len(ids)] = ids
         ids.append(int(np.argmax(forward(run.params, tokens)[0, len(ids) - 1])))
     return ids[len(prompt) :]
+
+
+def test_a_reader_passes_over_a_damaged_checkpoint_and_leaves_it(tmp_path, trained, capsys):
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    manifest = run / "checkpoints" / "step_00000200" / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:-1])
+    assert load_run(run).step == 175
+    assert "step_00000200 is damaged: manifest.json" in capsys.readouterr().err
+    assert manifest.exists()
 
 
 def run_generate(monkeypatch, *arguments: str) -> None:

@@ -18,7 +18,7 @@ from jaxlm.objectives.causal_lm import CausalLMConfig
 from jaxlm.run_directory import RunDirectory
 from tests.end_to_end.pico_recipe import get_config
 
-STORE = "5" * 64
+STORE, SAMPLES = "5" * 64, np.arange(16, 24, dtype="<i8")
 CONFIG = dataclasses.replace(get_config(), monitor=MonitorConfig(tensorboard=False))
 
 
@@ -42,7 +42,7 @@ def log(tmp_path, screen):
 def pending(step, loss=2.0, skipped=0, **more):
     numbers = {"loss": loss, "cross_entropy": loss, "grad_norm": 0.5, "learning_rate": 1e-3}
     metrics = {name: jnp.float32(value) for name, value in {**numbers, **more}.items()}
-    return Pending(step, metrics | {"skipped": jnp.int32(skipped)}, 0.25)
+    return Pending(step, metrics | {"skipped": jnp.int32(skipped)}, 0.25, SAMPLES)
 
 
 def read(tmp_path, name="metrics.jsonl"):
@@ -61,8 +61,7 @@ def test_a_step_becomes_a_record_on_disk_and_a_line(tmp_path, log, screen):
     (record,) = read(tmp_path)
     speed = record.pop("step_seconds"), record.pop("tokens_per_second")
     assert speed[0] * speed[1] == pytest.approx(8 * 32)
-    # The samples of step 3 are 16 to 23: the digest is over store, seed and sample numbers.
-    samples = np.arange(16, 24, dtype="<i8").tobytes()
+    digest = hashlib.sha256(f"{STORE} 0 ".encode() + SAMPLES.tobytes())
     assert record == {
         "step": 3,
         "loss": float(np.float32(1 / 3)),
@@ -71,7 +70,9 @@ def test_a_step_becomes_a_record_on_disk_and_a_line(tmp_path, log, screen):
         "learning_rate": float(np.float32(1e-3)),
         "tokens": 3 * 8 * 32,
         "data_wait_seconds": 0.25,
-        "sample_digest": hashlib.sha256(f"{STORE} 0 ".encode() + samples).hexdigest()[:16],
+        "sample_digest": hashlib.sha256(f"{STORE} 0 ".encode() + SAMPLES.tobytes()).hexdigest()[
+            :16
+        ],
     }
     assert screen.getvalue().startswith("step   3/200  loss 0.3333  lr 1.00e-03")
 
