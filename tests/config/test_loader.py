@@ -142,8 +142,8 @@ def test_origins_of_free_standing_sections_and_of_code_not_followed(tmp_path: Pa
     text = text.replace(
         "def get_config", "CHOSEN = BatchConfig(\n    size=64,\n)\n\ndef get_config"
     )
-    text = text.replace("batch=BatchConfig(size=16, seq_len=256)", "batch=CHOSEN")
-    text = text.replace("num_steps=200", "**{'num_steps': 300}")
+    text = text.replace("batch=BatchConfig(size=8, seq_len=128)", "batch=CHOSEN")
+    text = text.replace("num_steps=600", "**{'num_steps': 300}")
     path = recipe(tmp_path, text)
     loaded = load([path])
     line = text.splitlines().index("    size=64,") + 1
@@ -325,12 +325,12 @@ def test_a_setting_without_equals_sign_is_explained() -> None:
 
 
 def test_a_recipe_is_type_checked_too(tmp_path: Path) -> None:
-    text = (ROOT / QUICKSTART).read_text().replace("peak_lr=3e-3", "peak_lr='3e-3'")
-    text = text.replace("seq_len=256", "seq_len=True")
+    text = (ROOT / QUICKSTART).read_text().replace("peak_lr=4e-3", "peak_lr='4e-3'")
+    text = text.replace("seq_len=128", "seq_len=True")
     path = recipe(tmp_path, text)
     message = refusal(path)
     line = next(i for i, s in enumerate(text.splitlines(), 1) if "peak_lr" in s)
-    assert f"optim.peak_lr = 3e-3   ({path}:{line})\n   expected  a finite number" in message
+    assert f"optim.peak_lr = 4e-3   ({path}:{line})\n   expected  a finite number" in message
     assert "batch.seq_len = true" in message
 
 

@@ -135,14 +135,16 @@ def test_changes_of_text_or_settings_make_another_store(configure: Configure) ->
     assert len(paths) == 4
 
 
-def test_a_damaged_store_is_made_again(configure: Configure) -> None:
-    said: list[str] = []
+def test_a_damaged_store_is_refused_and_left_alone(configure: Configure) -> None:
     store = prepare(configure(), quiet)
-    (store.directory / "tokenizer.model").unlink()
-    again = prepare(configure(), said.append)
-    assert "preparing" in said[0] and "tokenizer.model" in said[0]
-    assert again.digest == store.digest
-    TokenStore.open(store.directory, verify="hash")
+    path = store.directory / "train.0.tokens"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"train\.0\.tokens") as caught:
+        prepare(configure(), quiet)
+    assert caught.value.exit_code == ExitCode.UNUSABLE
+    assert path.read_bytes() == bytes(content)
 
 
 def test_bad_and_empty_documents_are_named_and_counted(configure: Configure) -> None:
