@@ -57,18 +57,19 @@ class Evaluation(NamedTuple):
 
 
 def validation_batches(config: "TrainConfig", store: "TokenStore", max_batches: int) -> "Loader":
-    """The batches of the validation split, the last one padded with empty rows."""
+    """The batches of the validation split, the last one padded with empty rows.
+
+    They have the rows of one microbatch, so that a run that trains in its memory also evaluates.
+    `max_batches` counts global batches.
+    """
     from jaxlm.data.loader import make_loader
     from jaxlm.data.stream import Stream
 
     stream = Stream.validation(store, config.batch.seq_len, config.data.packing)
-    num_batches = math.ceil(stream.num_rows / config.batch.size)
-    return make_loader(
-        stream,
-        batch_size=config.batch.size,
-        start_step=0,
-        num_steps=min(num_batches, max_batches) if max_batches else num_batches,
-    )
+    rows = config.batch.size // config.batch.accumulation
+    num_batches = math.ceil(stream.num_rows / rows)
+    most = max_batches * config.batch.accumulation or num_batches
+    return make_loader(stream, batch_size=rows, start_step=0, num_steps=min(num_batches, most))
 
 
 def evaluate(
@@ -77,7 +78,8 @@ def evaluate(
     batches: Iterable[dict[str, np.ndarray]],
     put: Callable[[dict[str, np.ndarray]], Any],
     token_bytes: np.ndarray,
-) -> Evaluation:
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> Evaluation | None:
     """Sums the loss over batches.
 
     Args:
@@ -86,10 +88,13 @@ def evaluate(
       batches: Host batches.
       put: Places a host batch on the devices.
       token_bytes: int32 [vocab], UTF-8 bytes that each token stands for.
+      is_stopped: Asked before each batch; a yes ends the evaluation without a result.
     """
     nats, num_targets, num_bytes = 0.0, 0, 0
     pending: Any = None
     for batch in batches:
+        if is_stopped():
+            return None
         sums = eval_step(params, put(batch))
         num_bytes += int(token_bytes[batch["targets"]][batch["loss_weights"] > 0].sum())
         if pending is not None:  # one batch late, so that the device is never idle
@@ -129,6 +134,7 @@ def main() -> None:
 
     with contextlib.closing(batches):
         result = evaluate(eval_step, run.params, batches, put, run.tokenizer.token_bytes())
+    assert result is not None
     print(f"run              {arguments.run_dir}, step {run.step}")
     print(f"validation text  {result.num_targets:,} tokens, {result.num_bytes:,} bytes")
     print(f"loss             {result.loss:.4f} nats per token")

@@ -70,6 +70,8 @@ def run(config: TrainConfig, path: Path, command: str) -> int:
     Raises:
       UserError: Whatever a user can mend.
     """
+    if path.is_file():
+        raise UserError(f"run_dir={path} is a file; give a directory, or a name that is not taken")
     directory = RunDirectory(path)
     progress = Progress(config.num_steps, config.monitor.log_every_steps)
     with RunLock(path), progress, watch_signals() as interruption:
@@ -116,7 +118,7 @@ def train(
     with interruption.defer(), opened(config, parts, directory, progress) as (log, writer, batches):
         due = start == 0 or is_due(start, config.evaluation.every_steps, num_steps)
         if due and not log.has_validation(start):
-            validate(config, parts, state, start, log)
+            validate(config, parts, state, start, log, interruption)
         log.restart_clock()
         pending: Pending | None = None
         for step in range(start + 1, num_steps + 1):
@@ -139,7 +141,7 @@ def train(
             if saves:
                 save(config, parts, state, step, writer, directory)
             if evaluates:
-                validate(config, parts, state, step, log)
+                validate(config, parts, state, step, log, interruption)
             if stopped and step < num_steps:
                 writer.wait()
                 directory.write_status("preempted", step)
@@ -207,14 +209,29 @@ def save(
         )
 
 
-def validate(config: TrainConfig, parts: Parts, state: TrainState, step: int, log: RunLog) -> None:
-    """Evaluates on the validation split and logs the result."""
+def validate(
+    config: TrainConfig,
+    parts: Parts,
+    state: TrainState,
+    step: int,
+    log: RunLog,
+    interruption: Interruption,
+) -> None:
+    """Evaluates on the validation split and logs the result, unless the run is asked to stop."""
     began = time.perf_counter()
     batches = validation_batches(config, parts.store, config.evaluation.max_batches)
     token_bytes = parts.store.tokenizer.token_bytes()
     with contextlib.closing(batches):
-        result = evaluate(parts.eval_step, state.params, batches, parts.put, token_bytes)
-    log.validation(step, result.loss, result.bits_per_byte, time.perf_counter() - began)
+        result = evaluate(
+            parts.eval_step,
+            state.params,
+            batches,
+            parts.put,
+            token_bytes,
+            lambda: step < config.num_steps and interruption.requested is not None,
+        )
+    if result is not None:
+        log.validation(step, result.loss, result.bits_per_byte, time.perf_counter() - began)
 
 
 def finish(

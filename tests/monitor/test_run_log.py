@@ -70,19 +70,17 @@ def test_a_step_becomes_a_record_on_disk_and_a_line(tmp_path, log, screen):
         "learning_rate": float(np.float32(1e-3)),
         "tokens": 3 * 8 * 32,
         "data_wait_seconds": 0.25,
-        "sample_digest": hashlib.sha256(f"{STORE} 0 ".encode() + SAMPLES.tobytes()).hexdigest()[
-            :16
-        ],
+        "sample_digest": digest.hexdigest()[:16],
     }
     assert screen.getvalue().startswith("step   3/200  loss 0.3333  lr 1.00e-03")
 
 
 def test_the_clock_leaves_out_what_is_not_training(tmp_path, log):
-    time.sleep(0.2)
+    time.sleep(0.5)
     log.restart_clock()
     log.step(pending(1), None)
     log.step(pending(2), None)
-    assert all(record["step_seconds"] < 0.2 for record in read(tmp_path))
+    assert all(record["step_seconds"] < 0.5 for record in read(tmp_path))
 
 
 def test_an_evaluation_is_on_record_and_on_screen(tmp_path, log, screen):
