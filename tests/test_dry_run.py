@@ -47,7 +47,7 @@ def test_size_cost_and_memory(loaded: Loaded, text: str) -> None:
 
 def test_the_schedule_is_drawn_with_its_landmarks(text: str) -> None:
     assert re.search(r"learning rate  ▁.*█.*▂", text)
-    assert re.search(r"0 at step 0, 0\.\d+ at (3[89]|4[0-3]), 0\.05\d* at 599", text)
+    assert re.search(r"0 at step 0, 0\.\d+ at (3[89]|4[0-3]), 0\.05\d* at 499", text)
 
 
 def test_the_plan_of_the_data_comes_last(

@@ -99,7 +99,7 @@ def test_every_number_has_a_range(config: TrainConfig) -> None:
         ({"batch__seq_len": 257}, {"batch.seq_len", "model.max_seq_len"}),
         ({"tokenizer__vocab_size": 4097}, {"tokenizer.vocab_size", "model.vocab_size"}),
         ({"tokenizer__vocab_size": 256}, {"tokenizer.vocab_size", "tokenizer.byte_fallback"}),
-        ({"optim__warmup_steps": 601}, {"optim.warmup_steps", "num_steps"}),
+        ({"optim__warmup_steps": 501}, {"optim.warmup_steps", "num_steps"}),
         ({"batch__accumulation": 3}, {"batch.size", "batch.accumulation"}),
         ({"data__weights": (1.0,)}, {"data.weights", "data.path"}),
         ({"parallel__fsdp": -1}, {"parallel.data", "parallel.fsdp"}),
@@ -123,7 +123,7 @@ def test_an_impossible_combination_names_both_settings(
     "values",
     [
         {"batch__seq_len": 256},
-        {"optim__warmup_steps": 600},
+        {"optim__warmup_steps": 500},
         {"tokenizer__vocab_size": 4097, "tokenizer__path": "my.model"},
         {"data__weights": (0.7, 0.3)},
         {"data__path": ("a.txt", "b=c/*.txt"), "data__weights": (1.0, 3.0)},

@@ -143,7 +143,7 @@ def test_origins_of_free_standing_sections_and_of_code_not_followed(tmp_path: Pa
         "def get_config", "CHOSEN = BatchConfig(\n    size=64,\n)\n\ndef get_config"
     )
     text = text.replace("batch=BatchConfig(size=8, seq_len=128)", "batch=CHOSEN")
-    text = text.replace("num_steps=600", "**{'num_steps': 300}")
+    text = text.replace("num_steps=500", "**{'num_steps': 300}")
     path = recipe(tmp_path, text)
     loaded = load([path])
     line = text.splitlines().index("    size=64,") + 1
