@@ -131,7 +131,7 @@ def train(
             pending = Pending(step, metrics, waited, rows["sample_id"])
             writer.check()
 
-            stopped = interruption.requested
+            stopped = interruption.requested if step < num_steps else None
             saves = stopped or is_due(step, config.checkpoint.every_steps, num_steps)
             evaluates = not stopped and is_due(step, config.evaluation.every_steps, num_steps)
             if not saves and not evaluates:
@@ -142,7 +142,7 @@ def train(
                 save(config, parts, state, step, writer, directory)
             if evaluates:
                 validate(config, parts, state, step, log, interruption)
-            if stopped and step < num_steps:
+            if stopped:
                 writer.wait()
                 directory.write_status("preempted", step)
                 progress.note(f"{stopped}: saved step {step}; resume with: {directory.command()}")

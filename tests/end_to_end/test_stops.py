@@ -87,8 +87,8 @@ def test_a_disk_that_fills_up_leaves_with_74_and_spares_what_is_saved(
         running.wait_for("saved 50 ")
         limit_file_size(running, 100_000)  # less than the arrays, more than the logs
         assert running.finish() == ExitCode.STORAGE
-    last = running.output.splitlines()[-1]
-    assert last.startswith("error: step ") and "the disk is full" in last
+    assert_one_message(running.output, "step ")
+    assert "was not saved" in running.output and "the disk is full" in running.output
     assert set(good_steps(run)) >= {50}
     assert not list((run / "checkpoints").glob(".*"))
     assert standing(run)[0] == "failed"
