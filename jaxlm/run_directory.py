@@ -70,6 +70,10 @@ class RunDirectory:
         yield
         self.event(event, seconds=round(time.perf_counter() - began, 3), **fields)
 
+    def read_json(self, name: str) -> Any:
+        """Reads a JSON file that this run wrote."""
+        return json.loads((self.path / name).read_text("utf-8"))
+
     def write_json(self, name: str, content: Any) -> None:
         """Replaces a JSON file in one step."""
         self.write_text(name, json.dumps(content, indent=1, allow_nan=False) + "\n")

@@ -204,7 +204,7 @@ def save(
             {
                 "store_digest": parts.store.digest,
                 "config_digest": digest(config),
-                "versions": versions(),
+                "versions": directory.read_json("versions.json"),
             },
         )
 

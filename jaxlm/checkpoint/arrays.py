@@ -1,6 +1,8 @@
 """The arrays of a checkpoint on disk: how Orbax is set up to write and read them."""
 
 import logging
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ class ArrayWriter:
         import orbax.checkpoint as ocp  # half a second, which other modules need not pay
 
         _silence_orbax()
+        _silence_abandoned_writes()
         self._save_args = ocp.args.PyTreeSave
         self._checkpointer = ocp.AsyncCheckpointer(
             ocp.PyTreeCheckpointHandler(use_ocdbt=True, use_compression=False)
@@ -106,6 +109,31 @@ def _is_on_cpu(leaf: Any) -> bool:
 
 def _is_foreign(record: logging.LogRecord) -> bool:
     return "orbax" not in record.pathname
+
+
+def _is_retrieved(record: logging.LogRecord) -> bool:
+    return "exception was never retrieved" not in record.getMessage()
+
+
+def _silence_abandoned_writes() -> None:
+    """Drops what asyncio says of writes that fail after the first one, which has been raised.
+
+    Orbax closes its event loop at the first failure; on a full disk each other array would end in a
+    traceback that buries our one line.
+    """
+    logging.getLogger("asyncio").addFilter(_is_retrieved)
+    if sys.unraisablehook is not _unraisable:
+        _hooks.append(sys.unraisablehook)
+        sys.unraisablehook = _unraisable
+
+
+_hooks: list[Callable[[Any], None]] = []  # what was there before
+
+
+def _unraisable(report: Any) -> None:
+    is_closed_loop = str(report.exc_value) == "Event loop is closed"
+    if not (isinstance(report.exc_value, RuntimeError) and is_closed_loop):
+        _hooks[-1](report)
 
 
 def _silence_orbax() -> None:
