@@ -1,10 +1,10 @@
-"""Quickstart: a 2.4 M-parameter Llama on the Python standard library, in about two minutes.
+"""Quickstart: a 2.4 M-parameter Llama on the Python standard library, in minutes.
 
 What      raw text to trained model: corpus, tokenizer, packing, training, evaluation, report
 Source    the embedded corpus (code and docstrings of the running interpreter, 70:30)
 Expected  validation bits per byte from 3.99 to about 1.9
 Hardware  two CPU cores
-Time      about 90 s of training on a fast desktop, four times that on a slow cloud machine
+Time      0.5 M tokens at 2,650 tokens/s took 3.5 minutes on two slow cloud cores
 Command   python -m jaxlm.train configs/quickstart.py
 """
 
