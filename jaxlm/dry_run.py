@@ -19,7 +19,6 @@ from jaxlm.monitor.throughput import flops_per_token
 from jaxlm.timeline import Schedule, learning_rate
 
 _BARS = "▁▂▃▄▅▆▇█"
-_MAX_VALUE_WIDTH = 40
 
 
 def dry_run(loaded: Loaded) -> int:
@@ -71,10 +70,8 @@ def _block(title: str, rows: Iterator[tuple[str, ...]]) -> str:
 
 def _setting_rows(loaded: Loaded) -> Iterator[tuple[str, ...]]:
     for setting in leaves(loaded.config):
-        text = to_text(get(loaded.config, setting.path))
-        if len(text) > _MAX_VALUE_WIDTH:
-            text = f"{text[: _MAX_VALUE_WIDTH - 3]}..."
-        yield setting.path, text, loaded.origins[setting.path]
+        value = to_text(get(loaded.config, setting.path))
+        yield setting.path, value, loaded.origins[setting.path]
 
 
 def _cost_rows(loaded: Loaded, num_devices: int) -> Iterator[tuple[str, ...]]:

@@ -147,6 +147,11 @@ def sample_text(
     return tokenizer.decode(list(drawn))
 
 
+def _is_text(text: str) -> bool:
+    """Whether a command line argument was UTF-8: what was not came in as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def main() -> None:
     """Samples from the newest checkpoint of a run, printing as the tokens come."""
     parser = ArgumentParser(prog="python -m jaxlm.generate", description=__doc__)
@@ -156,6 +161,8 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=0.8)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    if not _is_text(arguments.prompt):
+        parser.error("--prompt is not valid UTF-8 text")
     if not 0 <= arguments.seed < 2**32:
         parser.error(f"--seed {arguments.seed}: expected 0 to {2**32 - 1}")
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlm.errors import UserError
-from jaxlm.generate import generate, sample
+from jaxlm.errors import ExitCode, UserError
+from jaxlm.generate import generate, main, sample
 from tests.pico import params_of, pico
 
 
@@ -63,3 +63,11 @@ def test_temperature_flattens_the_distribution():
     assert abs(share_of_first(1.0) - 0.7) < 0.03
     # p ** (1 / T), normalised: sqrt(0.7, 0.2, 0.1) -> 0.524
     assert abs(share_of_first(2.0) - 0.524) < 0.03
+
+
+def test_a_prompt_that_is_no_text_is_a_usage_error(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["generate", "run", "--prompt", "\udcff"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == ExitCode.USAGE
+    assert "--prompt is not valid UTF-8" in capsys.readouterr().err

@@ -17,12 +17,9 @@ from jaxlm.config.origins import recipe_origins
 from jaxlm.config.problems import Given, Problem, usage_error
 from jaxlm.config.recipes import known_recipes, run_recipe
 from jaxlm.config.schema import TrainConfig
-from jaxlm.config.serialise import diff, digest, from_json, to_json
 from jaxlm.config.values import canonical, from_text
 from jaxlm.errors import UserError
 from jaxlm.spelling import nearest
-
-__all__ = ["Loaded", "diff", "digest", "from_json", "load", "to_json"]
 
 RUN_DIR = "run_dir"
 _FLAGS = ("--dry-run", "--help")

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from jaxlm.config import BatchConfig, TrainConfig
 from jaxlm.config.fields import get, leaves, put
 from jaxlm.config.fields import settings as all_settings
-from jaxlm.config.loader import diff, digest, from_json, load, to_json
+from jaxlm.config.loader import load
+from jaxlm.config.serialise import diff, digest, from_json, to_json
 from jaxlm.config.values import fits, from_text, to_text
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.models.base import num_params
