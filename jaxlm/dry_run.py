@@ -11,7 +11,7 @@ from jaxlm.config.loader import Loaded
 from jaxlm.config.problems import columns
 from jaxlm.config.serialise import digest
 from jaxlm.config.values import to_text
-from jaxlm.data import prepare
+from jaxlm.data import tokenise
 from jaxlm.layers.compute import resolve
 from jaxlm.models.base import num_params
 from jaxlm.monitor.memory import memory_estimate

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from jaxlm.checkpoint.commit import prepare_directory
 from jaxlm.checkpoint.fallback import newest_good
 from jaxlm.checkpoint.restore import read_metadata, restore
 from jaxlm.config import TrainConfig
-from jaxlm.data.prepare import check_tokenizer, prepare
+from jaxlm.data.tokenise import check_tokenizer, tokenise
 from jaxlm.data.store import TokenStore
 from jaxlm.data.stream import Stream
 from jaxlm.errors import ExitCode, UserError
@@ -41,7 +42,7 @@ class Parts(NamedTuple):
       model: The architecture's pure functions.
       state: Training state on the devices, freshly drawn or restored.
       train_step: Compiled step; donates the state.
-      eval_step: Jitted evaluation step.
+      eval_step: Compiled evaluation step.
     """
 
     store: TokenStore
@@ -64,7 +65,7 @@ class Parts(NamedTuple):
 def build(config: TrainConfig, directory: RunDirectory, progress: Progress) -> Parts:
     """Builds everything; restores the newest good checkpoint if there is one."""
     with directory.timed("prepare"):
-        store = prepare(config, progress.note, progress.phase)
+        store = tokenise(config, progress.note, progress.phase)
         keep_tokenizer(store, directory)
         data, batch = config.data, config.batch
         stream = Stream(store, "train", batch.seq_len, config.seed, data.packing, data.weights)
@@ -79,18 +80,27 @@ def build(config: TrainConfig, directory: RunDirectory, progress: Progress) -> P
     def draw() -> steps.TrainState:
         return steps.init_state(model, optimizer, config.seed)
 
-    with jax.set_mesh(mesh):
+    with jax.set_mesh(mesh), ThreadPoolExecutor() as pool:
         abstract = jax.eval_shape(draw)
         try:
             places = shardings(steps.state_axes(model, abstract), abstract, mesh)
         except ValueError as error:
             raise UserError(f"the mesh does not fit the model: {error}") from None
-        state = restored(abstract, places, config, directory, store, progress)
+        placed = jax.tree.map(
+            lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place),
+            abstract,
+            places,
+        )
+        # Compiling needs shapes only: it goes on beside the draw, or the restore, of the state.
+        training = pool.submit(compiled_step, config, model, optimizer, mesh, placed)
+        evaluation = pool.submit(compiled_evaluation, config, model, mesh, placed)
+        state = restored(placed, config, directory, store, progress)
         if state is None:
             state = jax.jit(draw, out_shardings=places, compiler_options=_init_options(device))()
         with directory.timed("compile"):
-            train_step = compiled_step(config, model, optimizer, mesh, state, places, progress)
-    eval_step = jax.jit(steps.make_eval_step(model, config.objective))
+            train_step, seconds = training.result()
+            eval_step = evaluation.result()
+    progress.note(f"training step compiled in {seconds:.1f} s")
     return Parts(store, stream, mesh, model, state, train_step, eval_step)
 
 
@@ -130,8 +140,7 @@ def keep_tokenizer(store: TokenStore, directory: RunDirectory) -> None:
 
 
 def restored(
-    abstract: steps.TrainState,
-    places: steps.TrainState,
+    placed: steps.TrainState,
     config: TrainConfig,
     directory: RunDirectory,
     store: TokenStore,
@@ -160,33 +169,42 @@ def restored(
         )
     progress.note(f"resuming from step {info.step} ({info.path})")
     directory.event("resume", step=info.step)
-    placed = jax.tree.map(
-        lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), abstract, places
-    )
     return restore(info, placed)
 
 
 def compiled_step(
-    config: TrainConfig,
-    model: Model,
-    optimizer: Any,
-    mesh: Mesh,
-    state: steps.TrainState,
-    places: steps.TrainState,
-    progress: Progress,
-) -> steps.Step:
-    """Compiles the training step for its one batch shape; any other shape is refused by it."""
+    config: TrainConfig, model: Model, optimizer: Any, mesh: Mesh, placed: steps.TrainState
+) -> tuple[steps.Step, float]:
+    """Compiles the training step for its one batch shape; any other shape is refused by it.
+
+    Returns:
+      The step, which donates its state, and the seconds that tracing and compiling took.
+    """
     schedule = learning_rate(config.optim, config.num_steps)
     train_step = steps.make_train_step(
         model, config.objective, optimizer, schedule, config.seed, config.batch.accumulation
     )
-    shape, place = (config.batch.size, config.batch.seq_len), batch_sharding(mesh)
-    batch = {
-        name: jax.ShapeDtypeStruct(shape, dtype, sharding=place)
-        for name, dtype in steps.BATCH_DTYPES.items()
-    }
+    places = jax.tree.map(lambda x: x.sharding, placed)
     jitted = jax.jit(train_step, donate_argnums=0, out_shardings=(places, None))
     began = time.perf_counter()
-    compiled = jitted.lower(state, batch).compile()
-    progress.note(f"training step compiled in {time.perf_counter() - began:.1f} s")
-    return compiled
+    with jax.set_mesh(mesh):
+        compiled = jitted.lower(placed, _abstract_batch(config, mesh, config.batch.size)).compile()
+    return compiled, time.perf_counter() - began
+
+
+def compiled_evaluation(
+    config: TrainConfig, model: Model, mesh: Mesh, placed: steps.TrainState
+) -> Callable[[Any, Batch], Any]:
+    """Compiles the evaluation step, for the rows of one microbatch."""
+    jitted = jax.jit(steps.make_eval_step(model, config.objective))
+    with jax.set_mesh(mesh):
+        rows = config.batch.size // config.batch.accumulation
+        return jitted.lower(placed.weights(), _abstract_batch(config, mesh, rows)).compile()
+
+
+def _abstract_batch(config: TrainConfig, mesh: Mesh, rows: int) -> dict[str, Any]:
+    place = batch_sharding(mesh)
+    return {
+        name: jax.ShapeDtypeStruct((rows, config.batch.seq_len), dtype, sharding=place)
+        for name, dtype in steps.BATCH_DTYPES.items()
+    }

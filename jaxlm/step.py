@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxlm.models.base import Batch, Model, Params
+from jaxlm.models.base import Batch, Buffers, Model, Params, Stats, with_buffers
 from jaxlm.objectives.base import ObjectiveConfig
 from jaxlm.timeline import Schedule
 
@@ -36,13 +36,17 @@ class TrainState:
       params: Parameters.
       opt_state: State of the optimizer.
       buffers: What is not learnt by gradients: `skipped`, int32, steps in a row whose loss or
-        gradient was not finite.
+        gradient was not finite; `model`, the model's own.
     """
 
     step: jax.Array
     params: Params
     opt_state: optax.OptState
-    buffers: dict[str, jax.Array]
+    buffers: dict[str, Any]
+
+    def weights(self) -> Params:
+        """What the model computes with: parameters and the model's buffers."""
+        return with_buffers(self.params, self.buffers["model"])
 
 
 def init_state(model: Model, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
@@ -52,7 +56,7 @@ def init_state(model: Model, optimizer: optax.GradientTransformation, seed: int)
         step=jnp.zeros((), jnp.int32),
         params=params,
         opt_state=optimizer.init(params),
-        buffers={"skipped": jnp.zeros((), jnp.int32)},
+        buffers={"skipped": jnp.zeros((), jnp.int32), "model": model.init_buffers()},
     )
 
 
@@ -71,7 +75,7 @@ def state_axes(model: Model, state: TrainState) -> TrainState:
         step=axes_of(state.step),
         params=axes,
         opt_state=jax.tree.map(axes_of, state.opt_state, is_leaf=is_params),
-        buffers=jax.tree.map(axes_of, state.buffers),
+        buffers={"skipped": (), "model": model.buffer_axes()},
     )
 
 
@@ -79,35 +83,38 @@ def value_and_grad(
     model: Model,
     objective: ObjectiveConfig,
     params: Params,
+    buffers: Buffers,
     batch: Batch,
     key: jax.Array,
     accumulation: int = 1,
-) -> tuple[Metrics, Params]:
-    """Loss terms and gradients of a global batch.
+) -> tuple[Metrics, Stats, Params]:
+    """Loss terms, statistics and gradients of a global batch.
 
     Args:
       model: The model.
       objective: Its loss.
       params: Parameters.
+      buffers: The model's buffers.
       batch: The global batch.
       key: Random key of the step.
       accumulation: Microbatches to cut the batch into.
 
     Returns:
-      Each term divided by its denominator, with the weighted total as `loss`; and the gradients.
+      Each term divided by its denominator, with the weighted total as `loss`; the blocks'
+      statistics, summed over microbatches; the gradients.
     """
     weights, denominators = objective.weights(), objective.normaliser(batch)
 
-    def loss(params: Params, microbatch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
-        sums, _ = objective.terms(model, params, microbatch, key)
+    def loss(params: Params, microbatch: Batch, key: jax.Array) -> tuple[jax.Array, Any]:
+        sums, stats = objective.terms(model, with_buffers(params, buffers), microbatch, key)
         terms = {name: sums[name] / denominators[name] for name in weights}
         weighted = [weights[name] * terms[name] for name in weights]
-        return jnp.sum(jnp.stack(weighted)), terms
+        return jnp.sum(jnp.stack(weighted)), (terms, stats)
 
     grad = jax.value_and_grad(loss, has_aux=True)
     if accumulation == 1:
-        (total, terms), grads = grad(params, batch, key)
-        return {"loss": total, **terms}, grads
+        (total, (terms, stats)), grads = grad(params, batch, key)
+        return {"loss": total, **terms}, stats, grads
 
     def accumulate(carry: Any, xs: tuple[jax.Array, Batch]) -> tuple[Any, None]:
         number, microbatch = xs
@@ -119,10 +126,10 @@ def value_and_grad(
     zeros = jax.tree.map(
         lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(grad, params, first, key)
     )
-    ((total, terms), grads), _ = jax.lax.scan(
+    ((total, (terms, stats)), grads), _ = jax.lax.scan(
         accumulate, zeros, (jnp.arange(accumulation), microbatches)
     )
-    return {"loss": total, **terms}, grads
+    return {"loss": total, **terms}, stats, grads
 
 
 def _microbatches(x: jax.Array, count: int) -> jax.Array:
@@ -140,12 +147,16 @@ def make_train_step(
 ) -> Step:
     """Builds the step; not jitted.
 
-    A step whose loss or gradient norm is not finite leaves parameters and moments as they were.
+    A step whose loss or gradient norm is not finite leaves parameters, moments and the model's
+    buffers as they were.
     """
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), DROPOUT), state.step)
-        terms, grads = value_and_grad(model, objective, state.params, batch, key, accumulation)
+        buffers = state.buffers["model"]
+        terms, stats, grads = value_and_grad(
+            model, objective, state.params, buffers, batch, key, accumulation
+        )
         grad_norm = optax.tree.norm(grads)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         lr = schedule(state.step)
@@ -157,7 +168,10 @@ def make_train_step(
             step=state.step + 1,
             params=_choose(accepted, params, state.params),
             opt_state=_choose(accepted, opt_state, state.opt_state),
-            buffers={"skipped": skipped},
+            buffers={
+                "skipped": skipped,
+                "model": _choose(accepted, model.update_buffers(buffers, stats), buffers),
+            },
         )
         metrics = {**terms, "grad_norm": grad_norm, "learning_rate": lr, "skipped": skipped}
         return new_state, metrics

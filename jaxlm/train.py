@@ -224,7 +224,7 @@ def validate(
     with contextlib.closing(batches):
         result = evaluate(
             parts.eval_step,
-            state.params,
+            state.weights(),
             batches,
             parts.put,
             token_bytes,
@@ -247,7 +247,7 @@ def finish(
     with directory.timed("sample"):
         for prompt in config.sampling.prompts:
             try:
-                text = sample_text(parts.model, state.params, tokenizer, prompt, config.sampling)
+                text = sample_text(parts.model, state.weights(), tokenizer, prompt, config.sampling)
             except UserError as error:  # a prompt must not fail a run that is trained
                 progress.note(f"no sample for {prompt[:40]!r}: {error}")
                 continue

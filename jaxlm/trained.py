@@ -11,11 +11,11 @@ import jax
 from jaxlm.checkpoint.fallback import newest_good
 from jaxlm.checkpoint.restore import restore
 from jaxlm.config import TrainConfig
-from jaxlm.data.prepare import check_tokenizer, prepare
+from jaxlm.data.tokenise import check_tokenizer, tokenise
 from jaxlm.data.store import TokenStore
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.layers.compute import resolve
-from jaxlm.models.base import Model, Params
+from jaxlm.models.base import Model, Params, with_buffers
 from jaxlm.run_directory import RunDirectory, read_config
 from jaxlm.tokenizers import Tokenizer
 from jaxlm.tokenizers import load as load_tokenizer
@@ -48,10 +48,13 @@ def load_run(path: Path) -> TrainedRun:
     kernels = dataclasses.replace(config.compute, attention="auto")  # this may be another machine
     model = config.model.build(resolve(kernels, device))
     sharding = jax.sharding.SingleDeviceSharding(device)
-    abstract = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), model.abstract_params()
+    params, buffers = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+        (model.abstract_params(), model.abstract_buffers()),
     )
-    params = restore(info, abstract, part="params")
+    params = restore(info, params, part="params")
+    if buffers:
+        params = with_buffers(params, restore(info, buffers, part="buffers/model"))
     return TrainedRun(config, model, params, load_tokenizer(directory.tokenizer), info.step)
 
 
@@ -62,7 +65,7 @@ def open_store(path: Path, run: TrainedRun) -> TokenStore:
     except (OSError, ValueError, KeyError):
         known = Path()
     is_there = (known / "manifest.json").exists()
-    store = TokenStore.open(known) if is_there else prepare(run.config, _notify)
+    store = TokenStore.open(known) if is_there else tokenise(run.config, _notify)
     check_tokenizer(store, run.tokenizer.fingerprint)
     return store
 

@@ -2,12 +2,15 @@
 
 import dataclasses
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxlm import step as steps
+from jaxlm.layers.params import buffer, param
+from jaxlm.models.base import Segment
 from jaxlm.objectives.causal_lm import CausalLMConfig
 from jaxlm.optim.adamw import make_optimizer
 from jaxlm.optim.config import OptimConfig
@@ -34,7 +37,10 @@ def gradients(model, objective, params, batch, accumulation=1):
 
     def grad(params, batch):
         key = jax.random.key(1)
-        return steps.value_and_grad(model, objective, params, batch, key, accumulation)
+        terms, _, grads = steps.value_and_grad(
+            model, objective, params, {}, batch, key, accumulation
+        )
+        return terms, grads
 
     return jax.jit(grad)(params, batch)
 
@@ -108,7 +114,7 @@ def test_meshes_give_the_numbers_of_one_device(sizes):
             for k, v in unequal_batch().items()
         }
         key = jax.random.key(1)
-        grad = lambda params, batch: steps.value_and_grad(model, OBJECTIVE, params, batch, key)  # noqa: E731
+        grad = lambda params, batch: steps.value_and_grad(model, OBJECTIVE, params, {}, batch, key)  # noqa: E731
         expected_grads = jax.jit(grad)(state.params, batch)
         expected, _ = jax.jit(step)(jax.jit(step)(state, batch)[0], batch)
 
@@ -174,7 +180,7 @@ def test_logits_are_chunked_to_the_given_size():
     small = dataclasses.replace(OBJECTIVE, max_logits_bytes=16 * PICO.vocab_size * 4)
     exact = gradients(model, OBJECTIVE, params, batch)
     close(gradients(model, small, params, batch), exact, 1e-5)
-    grad = lambda p: steps.value_and_grad(model, small, p, batch, jax.random.key(1))  # noqa: E731
+    grad = lambda p: steps.value_and_grad(model, small, p, {}, batch, jax.random.key(1))  # noqa: E731
     text = jax.jit(grad).lower(params).as_text()
     tokens = batch["tokens"].size
     assert f"tensor<{tokens}x{PICO.vocab_size}x" not in text
@@ -189,3 +195,63 @@ def test_eval_step_sums():
     terms, _ = gradients(model, CausalLMConfig(), params, batch)
     np.testing.assert_allclose(sums["cross_entropy"] / sums["targets"], terms["loss"], rtol=1e-6)
     assert jnp.isfinite(sums["cross_entropy"])
+
+
+class CountingBlock(nn.Module):
+    """Adds its buffer to the stream and sows how many tokens it saw, as a router would."""
+
+    @nn.compact
+    def __call__(self, state, inputs, cache=None):
+        hidden = state["hidden"]
+        bias = buffer(self, "bias", hidden.shape[-1:], ("embed",), jnp.zeros, jnp.float32)
+        scale = param(self, "scale", (1, 1, 1), (None,) * 3, nn.initializers.ones, jnp.float32)
+        self.sow("stats", "tokens", jnp.float32(inputs.positions.size))
+        return {"hidden": hidden * scale + bias[None, None]}, cache
+
+
+def counting_model():
+    """The pico Llama with blocks that have a buffer; each step adds the sown count to it."""
+
+    def update_buffers(buffers, stats):
+        return jax.tree.map(
+            lambda bias, count: bias + count[:, None] * 1e-3,
+            buffers,
+            {"layers": {"bias": stats["layers"]["tokens"][0]}},
+        )
+
+    segments = (Segment("layers", CountingBlock(), 2),)
+    return dataclasses.replace(pico(), segments=segments, update_buffers=update_buffers)
+
+
+@pytest.mark.parametrize("accumulation", [1, 4])
+def test_statistics_of_blocks_update_the_models_buffers_once_a_step(accumulation):
+    model, batch = counting_model(), packed_batch(8)
+    optimizer = make_optimizer(OPTIM, model.axes())
+    state = jax.jit(lambda: steps.init_state(model, optimizer, 0))()
+    step = jax.jit(
+        steps.make_train_step(
+            model, OBJECTIVE, optimizer, learning_rate(OPTIM, 10), 0, accumulation
+        )
+    )
+    logits = jax.jit(model.apply)(state.weights(), batch).logits
+    for number in (1, 2):
+        state, _ = step(state, batch)
+        bias = state.buffers["model"]["layers"]["bias"]
+        assert bias.shape == (2, PICO.d_model)
+        expected = number * batch["tokens"].size * 1e-3
+        np.testing.assert_allclose(bias, np.full_like(bias, expected), rtol=1e-6)
+    changed = steps.with_buffers(model.init(jax.random.key(0)), state.buffers["model"])
+    assert np.abs(jax.jit(model.apply)(changed, batch).logits - logits).max() > 1e-3
+    poisoned = {**batch, "loss_weights": batch["loss_weights"] * np.nan}
+    after, metrics = step(state, poisoned)
+    assert metrics["skipped"] == 1
+    np.testing.assert_array_equal(after.buffers["model"]["layers"]["bias"], bias)
+
+
+def test_a_model_with_buffers_does_not_run_without_them():
+    model = counting_model()
+    with pytest.raises(Exception, match="bias"):
+        model.apply(model.init(jax.random.key(0)), packed_batch())
+    assert model.buffer_axes() == {"layers": {"bias": ("layers", "embed")}}
+    assert "buffers" not in model.axes()
+    assert pico().init_buffers() == {}

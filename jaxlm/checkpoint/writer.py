@@ -15,7 +15,7 @@ from jaxlm.checkpoint.arrays import ArrayWriter
 from jaxlm.checkpoint.config import CheckpointConfig
 from jaxlm.checkpoint.manifest import write_manifest
 from jaxlm.checkpoint.retention import apply_retention
-from jaxlm.checkpoint.steps import ARRAYS, METADATA, TEMPORARY, step_name
+from jaxlm.checkpoint.steps import ARRAYS, MANIFEST, METADATA, TEMPORARY, list_steps, step_name
 from jaxlm.checkpoint.storage_errors import no_space, retention_error, storage_error
 from jaxlm.errors import UserError
 
@@ -29,12 +29,12 @@ class Writer:
     commits them.
 
     Attributes:
-      last_saved: The last committed step and its Unix time in seconds, or None; set on process 0.
+      last_saved: The last committed step and its Unix time in seconds, or none; kept on process 0.
     """
 
     def __init__(self, directory: Path | str, config: CheckpointConfig) -> None:
         """Sets the writer up; the run's lock must be held and the directory prepared."""
-        self.last_saved: tuple[int, float] | None = None
+        self.last_saved = _last_saved(Path(directory))
         self._directory = Path(directory).absolute()
         self._config = config
         self._arrays = ArrayWriter()
@@ -130,3 +130,9 @@ class Writer:
         free = shutil.disk_usage(self._directory).free
         if free < needed:
             raise no_space(needed, free)
+
+
+def _last_saved(directory: Path) -> tuple[int, float] | None:
+    """Newest step of earlier runs and its time."""
+    infos = list_steps(directory)
+    return (infos[-1].step, (infos[-1].path / MANIFEST).stat().st_mtime) if infos else None

@@ -42,8 +42,8 @@ RANGES: dict[str, Check] = {
         "one source or more, none of them empty",
     ),
     "data.weights": (
-        lambda value: not value or (min(value) >= 0 and sum(value) > 0),
-        "0 or more each, and not all 0",
+        lambda value: not value or (min(value) > 0 and max(value) < float("inf")),
+        "a positive number for each source; leave out a source that is not wanted",
     ),
     "data.text_field": NOT_EMPTY,
     "data.validation_fraction": FRACTION,

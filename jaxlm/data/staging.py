@@ -86,8 +86,11 @@ def _storage_faults(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        remedy = (
+            "Free space, or choose" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Choose"
+        )
         raise UserError(
             f"cannot write the token store below {folder}: {error.strerror or error}. "
-            "Free space, or choose another data.store_dir, then start again",
+            f"{remedy} another data.store_dir, then start again",
             ExitCode.STORAGE,
         ) from error

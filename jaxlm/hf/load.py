@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.hf.names import NameTable
 from jaxlm.layers.compute import Compute, reference
-from jaxlm.models.base import Model, Params, architectures
+from jaxlm.models.base import Model, Params, architectures, with_buffers
 
 
 def load_model(directory: str | Path, compute: Compute | None = None) -> tuple[Model, Params]:
@@ -70,7 +70,9 @@ def read_params(model: Model, table: NameTable, tensors: "_Tensors") -> Params:
         whole = np.stack(parts) if stacked else parts[0]
         return jnp.asarray(whole, leaf.dtype)
 
-    params = jax.tree_util.tree_map_with_path(read, model.abstract_params())
+    params = jax.tree_util.tree_map_with_path(
+        read, with_buffers(model.abstract_params(), model.abstract_buffers())
+    )
     # A tied checkpoint may repeat the embedding as the output matrix.
     tied = {"lm_head.weight"} if "unembed" not in params else set()
     left = [n for n in tensors.names - used - tied if not n.endswith(table.ignored)]

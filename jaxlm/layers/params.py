@@ -1,6 +1,7 @@
 """Parameters and the products with them.
 
-`param` is the one way to declare a parameter; `dot` the one way to multiply by a matrix.
+`param` is the one way to declare a parameter, `buffer` an array that gradients do not learn;
+`dot` is the one way to multiply by a matrix.
 """
 
 import math
@@ -36,6 +37,30 @@ def param(
     """
     assert len(shape) == len(axes), (name, shape, axes)
     value: Any = module.param(name, nn.with_logical_partitioning(init, axes), shape, dtype)
+    return value
+
+
+def buffer(
+    module: nn.Module,
+    name: str,
+    shape: tuple[int, ...],
+    axes: Axes,
+    init: Callable[..., jax.Array],
+    dtype: jnp.dtype,
+) -> jax.Array:
+    """Declares an array that the model's `update_buffers` changes once a step, not its gradient.
+
+    Args:
+      module: The Linen module that owns it, inside its compact method.
+      name: Name in the module.
+      shape: Sizes, one per logical axis.
+      axes: Logical axis names, known to the rules table.
+      init: `init(shape, dtype)`, for example `jnp.zeros`.
+      dtype: Storage type.
+    """
+    assert len(shape) == len(axes), (name, shape, axes)
+    boxed = nn.with_logical_partitioning(init, axes)
+    value: Any = module.variable("buffers", name, boxed, shape, dtype).value
     return value
 
 

@@ -19,9 +19,9 @@ import jax.numpy as jnp
 
 from jaxlm.layers.attention import Inputs
 from jaxlm.layers.compute import Compute, RematPolicy, reference
-from jaxlm.parallel.sharding import Axes
 
 Params = Any
+Buffers = Mapping[str, Any]
 Stats = Mapping[str, Any]
 Batch = Mapping[str, jax.Array]
 
@@ -65,7 +65,8 @@ class Segment(NamedTuple):
     Attributes:
       name: Key of the segment's parameters.
       block: One layer: `block(state, inputs, cache) -> (state, cache)`; statistics by `sow` into
-        the collection `stats`; dropout keys by the random stream `dropout`.
+        the collection `stats`; buffers by `layers.params.buffer`; dropout keys by the random
+        stream `dropout`.
       num_layers: Number of layers.
     """
 
@@ -101,9 +102,18 @@ class Encoded(NamedTuple):
     hidden_states: jax.Array | None
 
 
+def keep_buffers(buffers: Buffers, stats: Stats) -> Buffers:
+    """The update of a model whose buffers do not change."""
+    del stats
+    return buffers
+
+
 @dataclass(frozen=True)
 class Model:
     """The pure functions of an architecture.
+
+    Parameters travel as one tree. Where blocks have buffers (arrays that they read and gradients do
+    not learn), its key `buffers` holds them; see `with_buffers`.
 
     Attributes:
       config: Sizes.
@@ -113,6 +123,7 @@ class Model:
       norm: Final norm.
       unembed: Hidden states and embedding to logits.
       new_cache: `(batch, max_seq_len) -> cache` of one layer.
+      update_buffers: `(buffers, stats) -> buffers`, once a step; `stats` are summed over the batch.
     """
 
     config: ModelConfig
@@ -122,27 +133,32 @@ class Model:
     norm: nn.Module
     unembed: nn.Module
     new_cache: Callable[[int, int], Any]
+    update_buffers: Callable[[Buffers, Stats], Buffers] = keep_buffers
 
     def init(self, key: jax.Array) -> Params:
         """Draws the parameters; layer `l` of a segment depends on `l` and the key only."""
         return nn.meta.unbox(self._init(key))
 
+    def init_buffers(self) -> Buffers:
+        """Buffers at the start of training: by segment, layers stacked; empty where none are."""
+        return nn.meta.unbox(self._init_buffers())
+
     def axes(self) -> Any:
         """Logical axes of every parameter: a tree like `params` with tuples of names as leaves."""
         boxed = jax.eval_shape(self._init, jax.random.key(0))
+        return {name: _axes(tree, name == "segments") for name, tree in boxed.items()}
 
-        def names(path: Any, box: nn.LogicallyPartitioned) -> Axes:
-            stacked = path[0].key == "segments"
-            return ("layers", *box.names) if stacked else tuple(box.names)
-
-        def is_box(x: Any) -> bool:
-            return isinstance(x, nn.LogicallyPartitioned)
-
-        return jax.tree_util.tree_map_with_path(names, boxed, is_leaf=is_box)
+    def buffer_axes(self) -> Any:
+        """Logical axes of every buffer: a tree like `init_buffers` with tuples as leaves."""
+        return _axes(jax.eval_shape(self._init_buffers), is_stacked=True)
 
     def abstract_params(self) -> Params:
         """Shapes and types of the parameters, without memory."""
         return jax.eval_shape(self.init, jax.random.key(0))
+
+    def abstract_buffers(self) -> Buffers:
+        """Shapes and types of the buffers, without memory."""
+        return jax.eval_shape(self.init_buffers)
 
     def encode(
         self,
@@ -169,12 +185,13 @@ class Model:
         inputs = Inputs(positions, batch.get("segment_ids"))
         state = {"hidden": _apply(self.embed, params["embed"], tokens)}
         hidden_states = [state["hidden"][None]]
-        stats, caches = {}, {}
+        stats, caches, buffers = {}, {}, params.get("buffers", {})
         for number, segment in enumerate(self.segments):
             segment_key = None if key is None else jax.random.fold_in(key, number)
             state, stats[segment.name], caches[segment.name], hiddens = run_segment(
                 segment,
                 params["segments"][segment.name],
+                buffers.get(segment.name, {}),
                 state,
                 inputs,
                 segment_key,
@@ -218,25 +235,16 @@ class Model:
 
     def _init(self, key: jax.Array) -> Params:
         """Parameters in their boxes of logical axes."""
-        tokens = jnp.zeros((1, 2), jnp.int32)
-        inputs = Inputs(tokens)
-        hidden = jnp.zeros((1, 2, self.config.d_model), self.compute.dtype)
+        tokens, hidden = self._example()
         embed_key, norm_key, unembed_key, *segment_keys = (
             jax.random.fold_in(key, purpose) for purpose in range(3 + len(self.segments))
         )
-
-        def init_segment(segment: Segment, key: jax.Array) -> Params:
-            def init_layer(number: jax.Array) -> Params:
-                layer_key = jax.random.fold_in(key, number)
-                return segment.block.init(layer_key, {"hidden": hidden}, inputs)["params"]
-
-            return jax.vmap(init_layer)(jnp.arange(segment.num_layers))
 
         embed = self.embed.init(embed_key, tokens)["params"]
         params = {
             "embed": embed,
             "segments": {
-                segment.name: init_segment(segment, segment_key)
+                segment.name: self._init_segment(segment, segment_key)["params"]
                 for segment, segment_key in zip(self.segments, segment_keys, strict=True)
             },
             "norm": self.norm.init(norm_key, hidden)["params"],
@@ -246,19 +254,62 @@ class Model:
             params["unembed"] = unembed["params"]
         return params
 
+    def _init_buffers(self) -> Buffers:
+        """Buffers in their boxes of logical axes; their values depend on no key."""
+        drawn = {s.name: self._init_segment(s, jax.random.key(0)) for s in self.segments}
+        return {name: tree["buffers"] for name, tree in drawn.items() if "buffers" in tree}
+
+    def _init_segment(self, segment: Segment, key: jax.Array) -> Mapping[str, Any]:
+        """Stacked variables of a segment by collection."""
+        tokens, hidden = self._example()
+
+        def init_layer(number: jax.Array) -> Mapping[str, Any]:
+            layer_key = jax.random.fold_in(key, number)
+            return segment.block.init(layer_key, {"hidden": hidden}, Inputs(tokens))
+
+        return jax.vmap(init_layer)(jnp.arange(segment.num_layers))
+
+    def _example(self) -> tuple[jax.Array, jax.Array]:
+        """Tokens and hidden states of the least shape."""
+        return jnp.zeros((1, 2), jnp.int32), jnp.zeros(
+            (1, 2, self.config.d_model), self.compute.dtype
+        )
+
+
+def with_buffers(params: Params, buffers: Buffers) -> Params:
+    """One tree of what a model computes with; leaves out buffers that are empty."""
+    return {**params, "buffers": buffers} if buffers else params
+
+
+def _axes(boxed: Any, is_stacked: bool) -> Any:
+    """Takes logical axes out of their boxes."""
+    layers = ("layers",) if is_stacked else ()
+
+    def is_box(x: Any) -> bool:
+        return isinstance(x, nn.LogicallyPartitioned)
+
+    return jax.tree.map(lambda box: (*layers, *box.names), boxed, is_leaf=is_box)
+
 
 def _apply(module: nn.Module, params: Params, *arguments: jax.Array) -> Any:
     return module.apply({"params": params}, *arguments)
 
 
 def run_block(
-    block: nn.Module, params: Params, state: Any, inputs: Inputs, key: jax.Array | None, cache: Any
+    block: nn.Module,
+    params: Params,
+    buffers: Buffers,
+    state: Any,
+    inputs: Inputs,
+    key: jax.Array | None,
+    cache: Any,
 ) -> tuple[Any, Stats, Any]:
     """Runs one layer.
 
     Args:
       block: The layer.
       params: Its parameters, without a layer dimension.
+      buffers: Its buffers, perhaps none.
       state: Differentiable arrays that travel from layer to layer; `hidden` at least.
       inputs: Integers of the microbatch, the same for all layers.
       key: Random key of this layer and microbatch, or none.
@@ -268,7 +319,7 @@ def run_block(
       The new state, the sown statistics, the new cache.
     """
     rngs = {} if key is None else {"dropout": key}
-    variables = {"params": params}
+    variables = {"params": params, "buffers": buffers} if buffers else {"params": params}
     (state, cache), sown = block.apply(
         variables, state, inputs, cache, rngs=rngs, mutable=["stats"]
     )
@@ -278,6 +329,7 @@ def run_block(
 def run_segment(
     segment: Segment,
     params: Params,
+    buffers: Buffers,
     state: Any,
     inputs: Inputs,
     key: jax.Array | None,
@@ -291,16 +343,16 @@ def run_segment(
       State, statistics, caches and (on request) outputs; the last three by layer.
     """
 
-    def layer(state: Any, xs: tuple[Params, jax.Array, Any]) -> tuple[Any, tuple]:
-        layer_params, number, layer_cache = xs
+    def layer(state: Any, xs: tuple[Params, Buffers, jax.Array, Any]) -> tuple[Any, tuple]:
+        layer_params, layer_buffers, number, layer_cache = xs
         layer_key = None if key is None else jax.random.fold_in(key, number)
         state, stats, layer_cache = run_block(
-            segment.block, layer_params, state, inputs, layer_key, layer_cache
+            segment.block, layer_params, layer_buffers, state, inputs, layer_key, layer_cache
         )
         return state, (stats, layer_cache, state["hidden"] if with_hidden_states else None)
 
     layer = rematerialised(layer, compute.remat, compute.scan_layers)
-    xs = (params, jnp.arange(segment.num_layers), cache)
+    xs = (params, buffers, jnp.arange(segment.num_layers), cache)
     unroll = 1 if compute.scan_layers else segment.num_layers
     state, (stats, cache, hiddens) = jax.lax.scan(layer, state, xs, unroll=unroll)
     return state, stats, cache, hiddens

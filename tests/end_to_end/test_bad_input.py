@@ -11,7 +11,7 @@ import pytest
 
 import jaxlm.parts
 from jaxlm.config import TrainConfig
-from jaxlm.data.prepare import prepare
+from jaxlm.data.tokenise import tokenise
 from jaxlm.errors import ExitCode, UserError
 from tests.end_to_end.program import RECIPE
 from tests.end_to_end.records import assert_same_run, curve, standing
@@ -113,7 +113,7 @@ def test_a_line_of_a_hundred_megabytes_is_kept_whole(toy_config, tmp_path):
     path = tmp_path / "long.jsonl"
     path.write_bytes(json_lines(["a river holds a stone."] * 40 + [line]))
     assert path.stat().st_size > 100_000_000
-    store = prepare(with_data(toy_config, tmp_path, str(path)), lambda message: None)
+    store = tokenise(with_data(toy_config, tmp_path, str(path)), lambda message: None)
     sources = [*store.split("train"), *store.split("validation")]
     lengths = np.concatenate([np.diff(source.offsets) for source in sources])
     assert lengths.max() == len(line) + 2

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxlm.config import TrainConfig
-from jaxlm.data.prepare import prepare
+from jaxlm.data.tokenise import tokenise
 from jaxlm.data.stream import Stream
 from jaxlm.layers.compute import resolve
 from jaxlm.monitor.progress import Progress
@@ -33,7 +33,7 @@ def toy_build(on_step: OnStep, added_losses: dict[int, float] | None = None) -> 
     """
 
     def build(config: TrainConfig, directory: RunDirectory, progress: Progress) -> Parts:
-        store = prepare(config, progress.note, progress.phase)
+        store = tokenise(config, progress.note, progress.phase)
         keep_tokenizer(store, directory)
         stream = Stream(store, "train", config.batch.seq_len, config.seed, config.data.packing)
         mesh = make_mesh(config.parallel, jax.devices()[:1])
@@ -65,7 +65,7 @@ def first_state() -> TrainState:
         step=jnp.zeros((), jnp.int32),
         params={"mean": jnp.zeros((), jnp.float32)},
         opt_state=(),
-        buffers={"skipped": jnp.zeros((), jnp.int32)},
+        buffers={"skipped": jnp.zeros((), jnp.int32), "model": {}},
     )
 
 
@@ -81,7 +81,7 @@ def toy_step(state: TrainState, batch: dict[str, jax.Array], added_loss: float) 
         step=state.step + 1,
         params={"mean": jnp.where(accepted, mean, state.params["mean"])},
         opt_state=(),
-        buffers={"skipped": skipped},
+        buffers={"skipped": skipped, "model": {}},
     )
     metrics = {"loss": loss, "cross_entropy": loss, "grad_norm": loss, "learning_rate": mean}
     return new_state, metrics | {"skipped": skipped}

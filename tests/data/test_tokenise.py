@@ -11,7 +11,7 @@ import pytest
 from jaxlm.config import TrainConfig
 from jaxlm.data import store as store_module
 from jaxlm.data.config import DataConfig
-from jaxlm.data.prepare import check_tokenizer, plan, prepare
+from jaxlm.data.tokenise import check_tokenizer, plan, tokenise
 from jaxlm.data.store import TokenStore
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.models.llama import LlamaConfig
@@ -73,7 +73,7 @@ def stored_texts(store: TokenStore, split: str) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "char"])
 def test_the_store_decodes_to_every_document(configure: Configure, kind: str) -> None:
-    store = prepare(configure(tokenizer={"kind": kind}), quiet)
+    store = tokenise(configure(tokenizer={"kind": kind}), quiet)
     train, validation = stored_texts(store, "train"), stored_texts(store, "validation")
     assert sorted(train + validation) == sorted(TEXTS)
     assert train and validation
@@ -85,7 +85,7 @@ def test_the_store_decodes_to_every_document(configure: Configure, kind: str) ->
 
 def test_few_documents_are_each_cut(configure: Configure) -> None:
     write_lines(Path("text.jsonl"), TEXTS[:3])
-    store = prepare(configure(data={"validation_fraction": 0.25}), quiet)
+    store = tokenise(configure(data={"validation_fraction": 0.25}), quiet)
     parts = zip(stored_texts(store, "train"), stored_texts(store, "validation"), strict=True)
     assert ["".join(pair) for pair in parts] == TEXTS[:3]
 
@@ -99,19 +99,19 @@ def test_the_tokenizer_sees_training_text_alone(
         seen.extend(passages)
         return original(config, passages, **rest)
 
-    from jaxlm.data import prepare as module
+    from jaxlm.data import tokenise as module
 
     original = module.train_tokenizer
     monkeypatch.setattr(module, "train_tokenizer", train)
-    store = prepare(configure(), quiet)
+    store = tokenise(configure(), quiet)
     assert sorted(seen) == sorted(stored_texts(store, "train"))
 
 
 def test_a_complete_store_is_reused_and_says_so(configure: Configure) -> None:
     said: list[str] = []
-    first = prepare(configure(), quiet)
+    first = tokenise(configure(), quiet)
     stamp = (first.directory / "manifest.json").stat().st_mtime_ns
-    second = prepare(configure(data={"packing": "concatenate"}), said.append)
+    second = tokenise(configure(data={"packing": "concatenate"}), said.append)
     assert said == [said[0]]
     assert said[0].startswith(f"data: reusing {first.directory}")
     assert second.digest == first.digest
@@ -119,30 +119,30 @@ def test_a_complete_store_is_reused_and_says_so(configure: Configure) -> None:
 
 
 def test_the_same_text_gives_the_same_digest_elsewhere(configure: Configure) -> None:
-    first = prepare(configure(), quiet)
+    first = tokenise(configure(), quiet)
     os.utime("text.jsonl", (1e9, 1e9))
-    second = prepare(configure(data={"store_dir": "others"}), quiet)
+    second = tokenise(configure(data={"store_dir": "others"}), quiet)
     assert second.directory.name != first.directory.name
     assert second.digest == first.digest
 
 
 def test_changes_of_text_or_settings_make_another_store(configure: Configure) -> None:
-    paths = {prepare(configure(), quiet).directory}
-    paths.add(prepare(configure(tokenizer={"vocab_size": 330}), quiet).directory)
-    paths.add(prepare(configure(data={"validation_fraction": 0.2}), quiet).directory)
+    paths = {tokenise(configure(), quiet).directory}
+    paths.add(tokenise(configure(tokenizer={"vocab_size": 330}), quiet).directory)
+    paths.add(tokenise(configure(data={"validation_fraction": 0.2}), quiet).directory)
     write_lines(Path("text.jsonl"), [*TEXTS, "one more"])
-    paths.add(prepare(configure(), quiet).directory)
+    paths.add(tokenise(configure(), quiet).directory)
     assert len(paths) == 4
 
 
 def test_a_damaged_store_is_refused_and_left_alone(configure: Configure) -> None:
-    store = prepare(configure(), quiet)
+    store = tokenise(configure(), quiet)
     path = store.directory / "train.0.tokens"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"train\.0\.tokens") as caught:
-        prepare(configure(), quiet)
+        tokenise(configure(), quiet)
     assert caught.value.exit_code == ExitCode.UNUSABLE
     assert path.read_bytes() == bytes(content)
 
@@ -151,7 +151,7 @@ def test_bad_and_empty_documents_are_named_and_counted(configure: Configure) -> 
     said: list[str] = []
     with Path("text.jsonl").open("a") as file:
         file.write('[1]\n{"text": ""}\n')
-    store = prepare(configure(), said.append)
+    store = tokenise(configure(), said.append)
     assert "text.jsonl:41: not a JSON object but list" in said[0]
     assert "left out 1 empty documents, the first of them text.jsonl:42" in said[1]
     extra = store.manifest["extra"]
@@ -166,10 +166,10 @@ def test_too_many_bad_documents_stop_it(configure: Configure) -> None:
     write_lines(Path("text.jsonl"), [*TEXTS, 1, 2, 3])
     config = configure(data={"max_bad_documents": 2})
     with pytest.raises(UserError, match=r"max_bad_documents=2.*\n.*text\.jsonl:41: ") as error:
-        prepare(config, quiet)
+        tokenise(config, quiet)
     assert error.value.exit_code == ExitCode.UNUSABLE
     assert os.listdir("stores") == []
-    prepare(configure(data={"max_bad_documents": 3}), quiet)
+    tokenise(configure(data={"max_bad_documents": 3}), quiet)
 
 
 @pytest.mark.parametrize(
@@ -183,19 +183,19 @@ def test_too_many_bad_documents_stop_it(configure: Configure) -> None:
 def test_files_without_text_are_refused(configure: Configure, content: bytes, message: str) -> None:
     Path("empty.txt").write_bytes(content)
     with pytest.raises(UserError, match=message) as error:
-        prepare(configure(data={"path": ("empty.txt",)}), quiet)
+        tokenise(configure(data={"path": ("empty.txt",)}), quiet)
     assert error.value.exit_code == ExitCode.UNUSABLE
 
 
 def test_an_impossible_fraction_is_refused(configure: Configure) -> None:
     for fraction in (0.0, 1.0, -0.1):
         with pytest.raises(UserError, match="between 0 and 1"):
-            prepare(configure(data={"validation_fraction": fraction}), quiet)
+            tokenise(configure(data={"validation_fraction": fraction}), quiet)
 
 
 def test_more_pieces_than_the_model_embeds_are_refused_early(configure: Configure) -> None:
     config = configure(vocab_size=300)
-    for check in (prepare, plan):
+    for check in (tokenise, plan):
         with pytest.raises(UserError, match=r"320 pieces.*only 300"):
             check(config)
     assert not Path("stores").exists()
@@ -203,30 +203,30 @@ def test_more_pieces_than_the_model_embeds_are_refused_early(configure: Configur
 
 def test_a_reused_store_must_fit_the_model_too(configure: Configure) -> None:
     settings = {"kind": "char"}
-    pieces = prepare(configure(tokenizer=settings), quiet).tokenizer.vocab_size
+    pieces = tokenise(configure(tokenizer=settings), quiet).tokenizer.vocab_size
     with pytest.raises(UserError, match=f"{pieces} pieces.*only {pieces - 1}"):
-        prepare(configure(tokenizer=settings, vocab_size=pieces - 1), quiet)
+        tokenise(configure(tokenizer=settings, vocab_size=pieces - 1), quiet)
 
 
 def test_characters_outside_the_vocabulary_are_reported(configure: Configure) -> None:
     said: list[str] = []
-    prepare(configure(), quiet).tokenizer.save("full.model")
+    tokenise(configure(), quiet).tokenizer.save("full.model")
     rare = [*TEXTS[:30], "漢字漢字"]
     tokenizer = {"kind": "char", "byte_fallback": False, "training_bytes": 400}
     write_lines(Path("text.jsonl"), rare * 10)
-    store = prepare(configure(tokenizer=tokenizer), said.append)
+    store = tokenise(configure(tokenizer=tokenizer), said.append)
     unknown = store.manifest["extra"]["sources"]["text"]["unknown_tokens"]
     assert (unknown > 0) == any("unknown characters" in line for line in said)
     assert unknown > 0
 
 
 def test_a_given_tokenizer_is_used(configure: Configure) -> None:
-    first = prepare(configure(), quiet)
+    first = tokenise(configure(), quiet)
     first.tokenizer.save("given.model")
-    store = prepare(configure(tokenizer={"path": "given.model"}), quiet)
+    store = tokenise(configure(tokenizer={"path": "given.model"}), quiet)
     assert store.tokenizer.fingerprint == first.tokenizer.fingerprint
     check_tokenizer(store, first.tokenizer.fingerprint)
-    other = prepare(configure(tokenizer={"vocab_size": 310}), quiet)
+    other = tokenise(configure(tokenizer={"vocab_size": 310}), quiet)
     with pytest.raises(UserError, match="was made by tokenizer") as error:
         check_tokenizer(other, first.tokenizer.fingerprint)
     assert error.value.exit_code == ExitCode.UNUSABLE
@@ -236,15 +236,15 @@ def test_weights_are_given_or_follow_the_text(configure: Configure) -> None:
     Path("long.txt").write_text("abc " * 3000)
     Path("short.txt").write_text("abc " * 1000)
     paths = ("long.txt", "short.txt")
-    sources = prepare(configure(data={"path": paths}), quiet).split("train")
+    sources = tokenise(configure(data={"path": paths}), quiet).split("train")
     assert [source.weight for source in sources] == pytest.approx([0.75, 0.25], abs=0.01)
     given = configure(data={"path": paths, "weights": (1.0, 4.0)})
-    assert [s.weight for s in prepare(given, quiet).split("train")] == pytest.approx([0.2, 0.8])
+    assert [s.weight for s in tokenise(given, quiet).split("train")] == pytest.approx([0.2, 0.8])
 
 
 def test_progress_ends_every_phase_once(configure: Configure) -> None:
     calls: list[tuple[str, int, int]] = []
-    prepare(configure(), quiet, lambda *call: calls.append(call))
+    tokenise(configure(), quiet, lambda *call: calls.append(call))
     assert list(dict.fromkeys(name for name, _, _ in calls)) == [
         "read",
         "tokenizer",
@@ -263,7 +263,7 @@ def test_a_full_disk_stops_it_and_leaves_nothing(
 
     monkeypatch.setattr(store_module.os, "fsync", full)
     with pytest.raises(UserError, match="No space left") as error:
-        prepare(configure(), quiet)
+        tokenise(configure(), quiet)
     assert error.value.exit_code == ExitCode.STORAGE
     assert os.listdir("stores") == []
 
@@ -274,7 +274,7 @@ def test_text_that_changes_meanwhile_is_refused(configure: Configure) -> None:
             write_lines(Path("text.jsonl"), [*TEXTS, "one more"])
 
     with pytest.raises(UserError, match="changed while they were read"):
-        prepare(configure(), quiet, progress)
+        tokenise(configure(), quiet, progress)
     assert os.listdir("stores") == []
 
 
@@ -284,7 +284,7 @@ def test_the_plan_touches_nothing_and_knows_the_store(configure: Configure) -> N
     assert os.listdir(".") == ["text.jsonl"]
     assert "source text: 1 files" in lines[0]
     assert "would make stores/test-" in lines[-1]
-    store = prepare(config, quiet)
+    store = tokenise(config, quiet)
     assert lines[-1].endswith(str(store.directory))
     assert plan(config)[-1] == f"data: reuses {store.directory}"
     missing = dataclasses.replace(config, data=DataConfig(path=("none*.txt",)))
@@ -296,7 +296,7 @@ def test_a_line_of_many_megabytes_is_one_document(configure: Configure) -> None:
     text = ("\u2581" + "x y" * 1000) * 1000
     Path("line.txt").write_text(text)
     config = configure(data={"path": ("line.txt",)}, tokenizer={"vocab_size": 280})
-    store = prepare(config, quiet)
+    store = tokenise(config, quiet)
     assert stored_texts(store, "train") + stored_texts(store, "validation") == [
         text[: -round(len(text) * 0.05)],
         text[-round(len(text) * 0.05) :],

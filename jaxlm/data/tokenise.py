@@ -41,7 +41,7 @@ def no_progress(phase: str, done: int, total: int) -> None:
     """Shows nothing."""
 
 
-def prepare(
+def tokenise(
     config: TrainConfig, notify: Notify = print_notice, progress: Progress = no_progress
 ) -> TokenStore:
     """Makes the token store of a run, or opens the one that an earlier run made.
@@ -74,7 +74,7 @@ def prepare(
 
 
 def plan(config: TrainConfig) -> list[str]:
-    """Lines that say what `prepare` would do; reads no text and writes nothing.
+    """Lines that say what `tokenise` would do; reads no text and writes nothing.
 
     Raises:
       UserError: The settings do not fit one another, or a source has no files.
