@@ -120,7 +120,7 @@ def _curve(name: str, schedule: Schedule, num_steps: int) -> str:
 
 
 def _run_dir_line(loaded: Loaded) -> str:
-    if loaded.run_dir is None:
+    if loaded.directory is None:
         return "Run directory: a new one would be made"
-    state = "exists" if loaded.run_dir.exists() else "would be made"
-    return f"Run directory: {loaded.run_dir} ({state})"
+    state = "exists" if loaded.directory.exists() else "would be made"
+    return f"Run directory: {loaded.directory} ({state})"

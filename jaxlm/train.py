@@ -41,9 +41,9 @@ def main() -> int:
         from jaxlm.dry_run import dry_run
 
         return dry_run(loaded)
-    path = loaded.run_dir or default_path(loaded.config)
+    path = loaded.directory or default_path(loaded.config)
     command = [_interpreter(), "-m", "jaxlm.train", *arguments]
-    if loaded.run_dir is None:
+    if loaded.directory is None:
         command.append(f"run_dir={path}")
     return run(loaded.config, path, shlex.join(command))
 

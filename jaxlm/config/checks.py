@@ -71,7 +71,7 @@ RANGES: dict[str, Check] = {
 """The range of each setting outside `model`, whose numbers are all sizes and so positive."""
 
 
-def type_problems(config: TrainConfig) -> list[Problem]:
+def type_problems(config: Any) -> list[Problem]:
     """The settings whose value is not of the declared type or not among the choices."""
     problems = []
     for setting in leaves(config):

@@ -65,6 +65,14 @@ def optional_section(annotation: Any) -> type | None:
     return None
 
 
+def element_section(annotation: Any) -> type | None:
+    """The dataclass D of an annotation `tuple[D, ...]`: a list of sections."""
+    arguments = typing.get_args(annotation)
+    if typing.get_origin(annotation) is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        return arguments[0] if dataclasses.is_dataclass(arguments[0]) else None  # type: ignore[return-value]
+    return None
+
+
 def implementations(declared: type) -> list[type]:
     """The classes that can stand where one is declared: those of its folder if it is abstract."""
     if not inspect.isabstract(declared):
@@ -81,7 +89,7 @@ def settings(config: Any, prefix: str = "") -> Iterator[Setting]:
 
     An optional section counts as a leaf, since it can be set to none, and its fields follow even
     where it is none, since setting one of them switches it on. A section whose value is of a wrong
-    class counts as a leaf.
+    class counts as a leaf. The sections of a list have its name and their number: `sources.0.path`.
     """
     owner: type = config if isinstance(config, type) else type(config)
     docs = attribute_docs(owner)
@@ -92,6 +100,10 @@ def settings(config: Any, prefix: str = "") -> Iterator[Setting]:
         declared = optional or annotation
         is_section = dataclasses.is_dataclass(declared) and isinstance(value, declared)
         is_absent = owner is config and dataclasses.is_dataclass(annotation)
+        if element_section(annotation) and isinstance(value, tuple):
+            for number, element in enumerate(value):
+                yield from settings(element, f"{path}.{number}.")
+            continue
         if optional is not None or not (is_section or is_absent):
             yield Setting(
                 path=path, owner=owner, name=name, type=annotation, doc=docs.get(name, "")
@@ -117,18 +129,25 @@ def sections(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         value = getattr(config, field.name)
         if is_config(value):
             yield from sections(value, f"{prefix}{field.name}.")
+        elif isinstance(value, tuple):
+            for number, element in enumerate(value):
+                if is_config(element):
+                    yield from sections(element, f"{prefix}{field.name}.{number}.")
 
 
 def get(config: Any, path: str) -> Any:
     """The value at a dotted path; none below an optional section that is none."""
     for name in path.split("."):
-        config = getattr(config, name, None)
+        config = config[int(name)] if name.isdigit() else getattr(config, name, None)
     return config
 
 
 def put(config: Any, path: str, value: Any) -> Any:
     """A copy of the configuration with one value changed, whatever checks it still has to pass."""
     name, _, rest = path.partition(".")
+    if name.isdigit():
+        number = int(name)
+        return (*config[:number], put(config[number], rest, value), *config[number + 1 :])
     if rest:
         section = getattr(config, name)
         if section is None:

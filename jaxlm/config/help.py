@@ -1,4 +1,4 @@
-"""The text of `python -m jaxlm.train --help`: every section and setting."""
+"""The text of `--help`: every section and setting of a configuration."""
 
 import dataclasses
 import inspect
@@ -7,31 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from jaxlm.config.fields import Setting, get, implementations, settings, types_of
-from jaxlm.config.schema import TrainConfig
+from jaxlm.config.root import Root
 from jaxlm.config.values import expected, to_text
 
-_USAGE = """\
-usage: python -m jaxlm.train RECIPE [section.field=value ...] [run_dir=DIR] [--dry-run]
 
-Trains the model that a recipe describes.
-
-  RECIPE               a file such as configs/quickstart.py, or the config.json of an earlier run
-  section.field=value  changes one setting; commas separate several values, `none` leaves one out
-  run_dir=DIR          directory of the run; one that has a checkpoint is resumed
-  --dry-run            show the configuration and its cost, touch nothing
-  --help               this text; after a recipe, with the recipe's values
-"""
-
-
-def help_text(config: TrainConfig | None) -> str:
+def help_text(root: Root, config: Any | None) -> str:
     """Lists all sections and settings with their values and documentation.
 
     Args:
+      root: The kind of configuration.
       config: The recipe's configuration, whose values are shown; none shows the defaults.
     """
-    roots = [s for s in settings(TrainConfig if config is None else config) if "." not in s.path]
-    blocks = [_USAGE, "\n".join(["Run", *(_setting_lines(s, config) for s in roots)])]
-    for name, annotation in types_of(TrainConfig).items():
+    roots = [s for s in settings(config or root.config) if "." not in s.path]
+    blocks = [root.usage, "\n".join([root.title, *(_setting_lines(s, config) for s in roots)])]
+    for name, annotation in types_of(root.config).items():
         if dataclasses.is_dataclass(annotation):
             owners = _owners(annotation, getattr(config, name, None))  # type: ignore[arg-type]
             blocks += [_section(name, owner, config) for owner in owners]
@@ -42,18 +31,18 @@ def _owners(declared: type, section: Any) -> list[type]:
     return implementations(declared) if section is None else [type(section)]
 
 
-def _section(name: str, owner: type, config: TrainConfig | None) -> str:
+def _section(name: str, owner: type, config: Any | None) -> str:
     summary = inspect.cleandoc(owner.__doc__ or "").partition("\n\n")[0]
     header = _wrap(f"{name} ({owner.__name__}): {summary}", "  ", first="")
     section = owner if config is None else getattr(config, name)
     return "\n".join([header, *_lines(settings(section, f"{name}."), config)])
 
 
-def _lines(found: Iterator[Setting], config: TrainConfig | None) -> Iterator[str]:
+def _lines(found: Iterator[Setting], config: Any | None) -> Iterator[str]:
     return (_setting_lines(setting, config) for setting in found)
 
 
-def _setting_lines(setting: Setting, config: TrainConfig | None) -> str:
+def _setting_lines(setting: Setting, config: Any | None) -> str:
     parent = setting.path.rpartition(".")[0]
     is_absent = config is None or (parent and get(config, parent) is None)
     value = setting.default if is_absent else get(config, setting.path)

@@ -61,6 +61,10 @@ class _Keywords:
 
     def _visit(self, node: ast.AST, prefix: str | None) -> None:
         """Walks a node that stands at the dotted prefix, or at a place of its own."""
+        if isinstance(node, ast.Tuple) and prefix is not None:  # a list of sections
+            for number, element in enumerate(node.elts):
+                self._visit(element, f"{prefix}{number}.")
+            return
         if not isinstance(node, ast.Call):
             for child in ast.iter_child_nodes(node):
                 self._visit(child, None)

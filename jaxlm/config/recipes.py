@@ -1,4 +1,4 @@
-"""Recipes: Python files whose `get_config()` returns a TrainConfig."""
+"""Recipes: Python files whose `get_config()` returns a configuration."""
 
 import importlib.util
 import re
@@ -8,42 +8,44 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jaxlm.config.schema import TrainConfig
+from jaxlm.config.root import Root
 from jaxlm.errors import UserError
 from jaxlm.spelling import nearest
 
 _UNEXPECTED = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 
 
-def known_recipes(folder: Path = Path("configs")) -> list[str]:
+def known_recipes(folder: Path) -> list[str]:
     """The recipes in a folder, as paths to type."""
     return [str(path) for path in sorted(folder.glob("*.py")) if not path.name.startswith("_")]
 
 
-def run_recipe(path: Path) -> TrainConfig:
-    """Runs a recipe.
+def run_recipe(path: Path, root: Root) -> Any:
+    """Runs a recipe; returns a configuration of the root's class.
 
     Raises:
       UserError: There is no such recipe, or it fails; with the nearest ones, or the line.
     """
     if not path.is_file() or path.suffix != ".py":
-        raise UserError(_not_a_recipe(path))
+        raise UserError(_not_a_recipe(path, root))
     module = _load_module(path)
     get_config = getattr(module, "get_config", None)
     if not callable(get_config):
         raise UserError(
-            f"{path}:1: the recipe has no get_config(); define `def get_config() -> TrainConfig`, "
-            "as configs/quickstart.py does"
+            f"{path}:1: the recipe has no get_config(); define "
+            f"`def get_config() -> {root.config.__name__}`, as {root.example} does"
         )
     config = _guarded(path, get_config)
-    if not isinstance(config, TrainConfig):
+    if not isinstance(config, root.config):
         line = get_config.__code__.co_firstlineno if hasattr(get_config, "__code__") else 1
         kind = type(config).__name__
-        raise UserError(f"{path}:{line}: get_config() returned {kind}, not a TrainConfig")
+        raise UserError(
+            f"{path}:{line}: get_config() returned {kind}, not a {root.config.__name__}"
+        )
     return config
 
 
-def _not_a_recipe(path: Path) -> str:
+def _not_a_recipe(path: Path, root: Root) -> str:
     if path.is_dir():
         if (path / "config.json").is_file():
             return f"{path} is a directory; to repeat that run, give {path / 'config.json'}"
@@ -52,10 +54,10 @@ def _not_a_recipe(path: Path) -> str:
         why = f"{path} is neither a recipe (.py) nor a config.json"
     else:
         why = f"there is no recipe {path}"
-    folder = path.parent if path.parent != Path(".") and path.parent.is_dir() else Path("configs")
+    folder = path.parent if path.parent != Path(".") and path.parent.is_dir() else root.recipes
     recipes = {Path(recipe).stem: recipe for recipe in known_recipes(folder)}
     if not recipes:
-        return f"{why}; {folder}/ has no recipes: run from the folder that holds configs/"
+        return f"{why}; {folder}/ has no recipes: run from the folder that holds {root.recipes}/"
     close = nearest(path.stem, recipes)
     listed = "\n".join(f"  {recipes[name]}" for name in [*close, *(recipes.keys() - set(close))])
     return f"{why}; the nearest recipes:\n{listed}"

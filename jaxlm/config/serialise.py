@@ -13,11 +13,19 @@ from typing import Any
 
 import jaxlm
 from jaxlm.config.checks import type_problems
-from jaxlm.config.fields import implementations, is_config, optional_section, types_of
+from jaxlm.config.fields import (
+    element_section,
+    implementations,
+    is_config,
+    optional_section,
+    types_of,
+)
 from jaxlm.config.problems import Given, Problem, usage_error
 from jaxlm.config.schema import TrainConfig
 from jaxlm.config.values import canonical, fits
 from jaxlm.spelling import nearest
+
+T = typing.TypeVar("T")
 
 _TYPE_NAME = re.compile(r"jaxlm(\.[a-z][a-z0-9_]*)+\.[A-Z][A-Za-z0-9]*")
 
@@ -27,7 +35,12 @@ def to_json(config: Any) -> dict[str, Any]:
     result: dict[str, Any] = {"type": _type_name(type(config))}
     for name, annotation in types_of(type(config)).items():
         value = getattr(config, name)
-        result[name] = to_json(value) if is_config(value) else _leaf_to_json(value, annotation)
+        if is_config(value):
+            result[name] = to_json(value)
+        elif element_section(annotation):
+            result[name] = [to_json(element) for element in value]
+        else:
+            result[name] = _leaf_to_json(value, annotation)
     return result
 
 
@@ -42,7 +55,7 @@ def from_json(data: Any, where: str = "config.json") -> TrainConfig:
     Raises:
       UserError: Something is unknown, missing or of a wrong type; all of it in one message.
     """
-    config, problems = read(data, where)
+    config, problems = read(data, where, TrainConfig)
     if config is not None:
         problems += [p.with_origins(lambda path: f"{where}: {path}") for p in type_problems(config)]
     if config is None or problems:
@@ -50,19 +63,20 @@ def from_json(data: Any, where: str = "config.json") -> TrainConfig:
     return config
 
 
-def read(data: Any, where: str) -> tuple[TrainConfig | None, list[Problem]]:
+def read(data: Any, where: str, owner: type[T]) -> tuple[T | None, list[Problem]]:
     """Builds a configuration whose leaf values are still to be checked against their types.
 
     Args:
       data: Parsed JSON.
       where: The file, for messages.
+      owner: Class of the configuration.
 
     Returns:
       The configuration, or none if it cannot be built, and the problems of names and classes.
     """
     problems: list[Problem] = []
-    config = _section(data, TrainConfig, "", where, problems)
-    return typing.cast("TrainConfig | None", config), problems
+    config = _section(data, owner, "", where, problems)
+    return typing.cast("T | None", config), problems
 
 
 def _section(data: Any, declared: type, path: str, where: str, problems: list[Problem]) -> Any:
@@ -102,6 +116,12 @@ def _value(data: Any, annotation: Any, path: str, where: str, problems: list[Pro
         return None
     if section is not None:
         return _section(data, section, path, where, problems)
+    if (element := element_section(annotation)) and isinstance(data, list):
+        found = [
+            _section(item, element, f"{path}.{number}", where, problems)
+            for number, item in enumerate(data)
+        ]
+        return tuple(item for item in found if item is not None)
     return tuple(data) if isinstance(data, list) else data
 
 
@@ -164,7 +184,7 @@ def _problem(what: str, path: str, value: Any, where: str, expected: str) -> Pro
     return Problem(what=what, settings=(setting,), expected=expected)
 
 
-def digest(config: TrainConfig) -> str:
+def digest(config: Any) -> str:
     """SHA-256, in hexadecimal, of the configuration as canonical JSON."""
     text = json.dumps(to_json(config), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -8,6 +8,7 @@ from jaxlm.config import TrainConfig
 from jaxlm.config.checks import RANGES, type_problems, validate
 from jaxlm.config.fields import leaves, put
 from jaxlm.config.recipes import run_recipe
+from jaxlm.config.training import TRAIN
 from jaxlm.layers.positions import Llama3RopeScaling
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def config() -> TrainConfig:
-    return run_recipe(ROOT / "configs" / "quickstart.py")
+    return run_recipe(ROOT / "configs" / "quickstart.py", TRAIN)
 
 
 def broken(config: TrainConfig, num_devices: int | None = None, **values: object) -> list[set[str]]:

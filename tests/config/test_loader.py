@@ -106,7 +106,7 @@ def test_overrides_are_typed_and_the_run_directory_stays_apart() -> None:
     assert config.sampling.prompts == ("Hello, world", "Bye")
     assert get(config, "model.rope_scaling.factor") == 32.0
     assert get(config, "model.rope_scaling.high_freq_factor") == 4.0
-    assert loaded.run_dir == Path("runs/a=b")
+    assert loaded.directory == Path("runs/a=b")
     assert not loaded.dry_run
     assert "run_dir" not in to_json(config)
 
