@@ -1,8 +1,6 @@
 """From the entries of `data.path` to named sources of documents."""
 
 import functools
-import glob
-import itertools
 import os
 import re
 from collections import Counter
@@ -12,13 +10,21 @@ from pathlib import Path
 
 from jaxlm.data import embedded
 from jaxlm.data.config import DataConfig
-from jaxlm.data.readers import SUFFIXES, Document, Record, is_supported, read_file
-from jaxlm.errors import ExitCode, UserError
+from jaxlm.data.readers import (
+    Document,
+    ListedFile,
+    Listing,
+    Location,
+    ReadOptions,
+    Record,
+    list_files,
+    read_file,
+)
+from jaxlm.errors import UserError
 
 EMBEDDED = "stdlib"
 
 _NAMED_ENTRY = re.compile(r"([A-Za-z0-9][\w.-]*)=(.+)")
-_WILDCARD = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +44,7 @@ class TextSource:
     name: str
     entry: str
     listing: tuple[str, ...]
-    files: tuple[Path, ...]
+    files: tuple[ListedFile, ...]
     num_bytes: int
     read: Callable[[], Iterator[Record]]
 
@@ -72,14 +78,17 @@ def fixed_weights(config: DataConfig) -> tuple[float, ...]:
 
 
 def _embedded_sources() -> Iterator[TextSource]:
-    files = embedded.module_files()
-    sizes = [path.stat().st_size for path in files]
+    files = tuple(
+        ListedFile(location=path, id=path.name, size=path.stat().st_size, version="")
+        for path in embedded.module_files()
+    )
+    sizes = [file.size for file in files]
     for field in ("code", "prose"):
         yield TextSource(
             name=field,
             entry=EMBEDDED,
             listing=(embedded.interpreter(), *map(str, sizes)),
-            files=tuple(files),
+            files=files,
             num_bytes=sum(sizes),
             read=functools.partial(_read_embedded, field),
         )
@@ -94,26 +103,26 @@ def _read_embedded(field: str) -> Iterator[Document]:
 
 def _file_source(entry: str, config: DataConfig, taken: set[str]) -> TextSource:
     name, pattern = _split_name(entry)
-    root, files = _find_files(entry, pattern)
-    name = name or _free_name(root, files, taken)
-    ids = [path.relative_to(root).as_posix() for path in files]
-    stats = [path.stat() for path in files]
+    listing = list_files(pattern)
+    name = name or _free_name(listing, taken)
+    options = ReadOptions(text_field=config.text_field)
     return TextSource(
         name=name,
         entry=entry,
-        listing=tuple(
-            f"{file_id} {stat.st_size} {stat.st_mtime_ns}"
-            for file_id, stat in zip(ids, stats, strict=True)
-        ),
-        files=tuple(files),
-        num_bytes=sum(stat.st_size for stat in stats),
-        read=functools.partial(_read_files, name, files, ids, config.text_field),
+        listing=tuple(f"{file.id} {file.version}" for file in listing.files),
+        files=listing.files,
+        num_bytes=sum(file.size for file in listing.files),
+        read=functools.partial(_read_files, name, listing.files, options),
     )
 
 
-def _read_files(source: str, files: list[Path], ids: list[str], field: str) -> Iterator[Record]:
-    for path, file_id in zip(files, ids, strict=True):
-        yield from read_file(path, file_id, source=source, text_field=field)
+def _read_files(
+    source: str, files: tuple[ListedFile, ...], options: ReadOptions
+) -> Iterator[Record]:
+    for file in files:
+        yield from read_file(
+            file.location, file.id, source=source, options=options, version=file.version
+        )
 
 
 def _split_name(entry: str) -> tuple[str, str]:
@@ -124,42 +133,9 @@ def _split_name(entry: str) -> tuple[str, str]:
     return named[1], named[2]
 
 
-def _find_files(entry: str, pattern: str) -> tuple[Path, list[Path]]:
-    """The folder that the pattern starts from, and the files in a fixed order."""
-    path = Path(pattern).expanduser()
-    if path.is_dir():
-        root, files = path, [file for file in path.rglob("*") if is_supported(file)]
-    elif path.is_file():
-        root, files = path.parent, [path]
-    else:
-        root = _fixed_folder(path)
-        files = [Path(file) for file in glob.glob(str(path), recursive=True)]
-    files = sorted(file for file in files if file.is_file())
-    if not files:
-        raise UserError(
-            f"data.path={entry}: no files found below {root.absolute()}; "
-            f"expected files that end in {', '.join(SUFFIXES)} (with .gz or .zst where it fits)",
-            ExitCode.UNUSABLE,
-        )
-    if unsupported := [str(file) for file in files if not is_supported(file)]:
-        raise UserError(
-            f"data.path={entry}: cannot read {unsupported[0]}"
-            + (f" and {len(unsupported) - 1} more" if len(unsupported) > 1 else "")
-            + f"; supported are {', '.join(SUFFIXES)}. Make the glob narrower, as in '*.txt'"
-        )
-    return root, files
-
-
-def _fixed_folder(pattern: Path) -> Path:
-    """The part of a glob before its first wildcard."""
-    fixed = itertools.takewhile(lambda part: not _WILDCARD.search(part), pattern.parts)
-    return Path(*fixed) if _WILDCARD.search(str(pattern)) else pattern.parent
-
-
-def _free_name(root: Path, files: list[Path], taken: set[str]) -> str:
+def _free_name(listing: Listing, taken: set[str]) -> str:
     """A name from the file or the folder, with a number where it is taken."""
-    only = files[0].name.split(".")[0] if len(files) == 1 else ""
-    base = only or root.absolute().name or "text"
+    base = listing.name or "text"
     name, number = base, 2
     while name in taken:
         name, number = f"{base}-{number}", number + 1
@@ -174,13 +150,15 @@ def _check_names(sources: list[TextSource]) -> None:
 
 def _check_files(sources: list[TextSource]) -> None:
     """A file in two sources could be trained on in one and held out in the other."""
-    entries: dict[Path, str] = {}
+    entries: dict[Location, str] = {}
     for source in sources:
         for file in source.files:
-            other = entries.setdefault(file.resolve(), source.entry)
+            location = file.location
+            key = location.resolve() if isinstance(location, Path) else location
+            other = entries.setdefault(key, source.entry)
             if other != source.entry:
                 raise UserError(
-                    f"data.path: {file} belongs to both {other!r} and {source.entry!r}, so its "
+                    f"data.path: {location} belongs to both {other!r} and {source.entry!r}, so its "
                     "text could be trained on and held out at once; make the globs exclusive"
                 )
 
