@@ -33,7 +33,7 @@ LAYERS = (
     ("objectives", "optim", "data", "checkpoint", "hf"),
     ("timeline", "monitor"),
     ("report",),
-    ("step", "trained", "dry_run"),
+    ("step", "trained", "dry_run", "data.analyse", "data.prepare"),
     ("parts",),
     ("evaluate", "generate"),
     ("train", "plan", "verify", "supervise", "rl", "evolve", "visualize"),
