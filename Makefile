@@ -12,6 +12,7 @@ PYTEST_ARGS ?=
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null)
 CREATED := $(VENV)/.created-$(VERSION)
 BASE := $(VENV)/.base-$(VERSION)
+DATA := $(VENV)/.data-$(VERSION)
 DEV := $(VENV)/.dev-$(VERSION)
 
 BIN := $(VENV)/bin
@@ -22,7 +23,7 @@ INSTALL_SELF := $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help quickstart install install-dev test test-all crash lint format lock clean python
+.PHONY: help quickstart install install-data install-dev test test-all crash lint format lock clean python
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +32,8 @@ quickstart: $(BASE)  ## set up .venv, then train, evaluate and sample a small mo
 	$(BIN)/python -m jaxlm.train configs/quickstart.py
 
 install: $(BASE)  ## set up .venv with what jaxlm needs to run
+
+install-data: $(DATA)  ## the same and what the data shop needs
 
 install-dev: $(DEV)  ## the same and the tools for development
 
@@ -57,8 +60,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-header --no-emit-index-url --no-emit-find-links --upgrade
 lock: $(DEV)  ## resolve the dependencies afresh
 	$(COMPILE) pyproject.toml requirements/build.in --output-file requirements/base.txt
-	$(COMPILE) pyproject.toml requirements/build.in --extra dev --constraint requirements/base.txt \
-		--output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml requirements/build.in --extra data --constraint requirements/base.txt \
+		--output-file requirements/data.txt
+	$(COMPILE) pyproject.toml requirements/build.in --extra data --extra dev \
+		--constraint requirements/data.txt --output-file requirements/dev.txt
 
 clean:  ## remove .venv and every cache; runs and checkpoints stay
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
@@ -70,11 +75,17 @@ $(BASE): requirements/base.txt pyproject.toml setup.py | $(CREATED)
 	@$(INSTALL_SELF)
 	@touch $@
 
-$(DEV): requirements/dev.txt requirements/base.txt pyproject.toml setup.py | $(CREATED)
+$(DATA): requirements/data.txt requirements/base.txt pyproject.toml setup.py | $(CREATED)
+	@echo "installing requirements/data.txt into $(VENV) (about a minute)"
+	@$(INSTALL_LOCK) requirements/data.txt
+	@$(INSTALL_SELF)
+	@touch $@ $(BASE)
+
+$(DEV): requirements/dev.txt requirements/data.txt requirements/base.txt pyproject.toml setup.py | $(CREATED)
 	@echo "installing requirements/dev.txt into $(VENV) (about a minute)"
 	@$(INSTALL_LOCK) requirements/dev.txt
 	@$(INSTALL_SELF)
-	@touch $@ $(BASE)
+	@touch $@ $(DATA) $(BASE)
 
 $(CREATED): | python
 	@$(PYTHON) -m venv --clear $(VENV)
