@@ -1,7 +1,7 @@
 """Builds the parts of a run from its configuration: data, model, state, compiled step."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,9 +16,10 @@ from jaxlm.checkpoint.commit import prepare_directory
 from jaxlm.checkpoint.fallback import newest_good
 from jaxlm.checkpoint.restore import read_metadata, restore
 from jaxlm.config import TrainConfig
-from jaxlm.data.tokenise import check_tokenizer, tokenise
+from jaxlm.data.stages import open_stores, open_stream
 from jaxlm.data.store import TokenStore
 from jaxlm.data.stream import Stream
+from jaxlm.data.tokenise import check_fits, check_tokenizer, tokenise
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.layers.compute import resolve
 from jaxlm.models.base import Batch, Model
@@ -36,7 +37,7 @@ class Parts(NamedTuple):
     """What a run is made of.
 
     Attributes:
-      store: Tokens and tokenizer.
+      store: The first token store: its tokenizer and validation split are the run's.
       stream: Training samples.
       mesh: The devices.
       model: The architecture's pure functions.
@@ -65,11 +66,11 @@ class Parts(NamedTuple):
 def build(config: TrainConfig, directory: RunDirectory, progress: Progress) -> Parts:
     """Builds everything; restores the newest good checkpoint if there is one."""
     with directory.timed("prepare"):
-        store = tokenise(config, progress.note, progress.phase)
+        stores = open_data(config, progress)
+        store = stores[0]
         keep_tokenizer(store, directory)
-        data, batch = config.data, config.batch
-        stream = Stream(store, "train", batch.seq_len, config.seed, data.packing, data.weights)
-        directory.write_json("data.json", summary(store, stream))
+        stream = open_stream(config, stores)
+        directory.write_json("data.json", summary(stores, stream))
     mesh = make_mesh(config.parallel)
     device = mesh.devices.flat[0]
     compute = resolve(config.compute, device)
@@ -94,7 +95,7 @@ def build(config: TrainConfig, directory: RunDirectory, progress: Progress) -> P
         # Compiling needs shapes only: it goes on beside the draw, or the restore, of the state.
         training = pool.submit(compiled_step, config, model, optimizer, mesh, placed)
         evaluation = pool.submit(compiled_evaluation, config, model, mesh, placed)
-        state = restored(placed, config, directory, store, progress)
+        state = restored(placed, config, directory, stream, progress)
         if state is None:
             state = jax.jit(draw, out_shardings=places, compiler_options=_init_options(device))()
         with directory.timed("compile"):
@@ -109,8 +110,18 @@ def _init_options(device: jax.Device) -> dict[str, int]:
     return {"xla_backend_optimization_level": 1} if device.platform == "cpu" else {}
 
 
-def summary(store: TokenStore, stream: Stream) -> dict[str, Any]:
-    """What the report says about the data."""
+def open_data(config: TrainConfig, progress: Progress) -> tuple[TokenStore, ...]:
+    """Opens the prepared stores of `data.stores`, or makes the one of `data.path`."""
+    if not config.data.stores:
+        return (tokenise(config, progress.note, progress.phase),)
+    stores = open_stores(config.data.stores)
+    check_fits(stores[0].tokenizer.vocab_size, config.model.vocab_size)
+    return stores
+
+
+def summary(stores: Sequence[TokenStore], stream: Stream) -> dict[str, Any]:
+    """What the report says about the data: the first store's splits, and which stores follow."""
+    store = stores[0]
     splits = {
         name: {source["name"]: _counts(source) for source in sources}
         for name, sources in store.manifest["splits"].items()
@@ -118,6 +129,7 @@ def summary(store: TokenStore, stream: Stream) -> dict[str, Any]:
     return {
         "store": str(Path(store.directory).resolve()),
         "digest": store.digest,
+        "stores": {str(Path(other.directory).resolve()): other.digest for other in stores},
         "rows_per_epoch": stream.num_rows,
         "fill": round(stream.fill, 5),
         "tokenizer": store.manifest["extra"]["tokenizer"],
@@ -143,7 +155,7 @@ def restored(
     placed: steps.TrainState,
     config: TrainConfig,
     directory: RunDirectory,
-    store: TokenStore,
+    stream: Stream,
     progress: Progress,
 ) -> steps.TrainState | None:
     """The state of the newest good checkpoint, on its devices; none in a new run.
@@ -160,10 +172,10 @@ def restored(
             f"{info.path} is beyond num_steps={config.num_steps}; set it to {info.step} or more"
         )
     trained_on = read_metadata(info)["store_digest"]
-    if trained_on != store.digest:
+    if trained_on != (found := stream.digest_before(info.step * config.batch.size)):
         raise UserError(
-            f"{info.path} was trained on token store {trained_on[:12]}, but {store.directory} is "
-            f"{store.digest[:12]}: the text or a library has changed; restore the store, or start "
+            f"{info.path} was trained on data {trained_on[:12]}, but the data before its step is "
+            f"now {found[:12]}: the text, a stage or a library has changed; restore it, or start "
             "a new run in another run_dir=",
             ExitCode.UNUSABLE,
         )

@@ -15,7 +15,15 @@ from jaxlm.errors import ExitCode, UserError
 # Settings whose change would make a resumed run a different run: the parameters would not fit, or
 # sample n would no longer be sample n.
 _FIXED = ("name", "seed", "model.", "tokenizer.", "data.", "batch.", "objective.", "compute.param_")
-_FREE = ("data.store_dir", "data.max_bad_documents", "batch.accumulation", "objective.max_logits")
+_FREE = (
+    "data.store_dir",
+    "data.max_bad_documents",
+    # What is added for later steps; what was trained on already is compared by its digest.
+    "data.stages",
+    "data.stores",
+    "batch.accumulation",
+    "objective.max_logits",
+)
 
 
 class RunDirectory:

@@ -202,7 +202,7 @@ def save(
             step,
             state,
             {
-                "store_digest": parts.store.digest,
+                "store_digest": parts.stream.digest_before(step * config.batch.size),
                 "config_digest": digest(config),
                 "versions": directory.read_json("versions.json"),
             },

@@ -11,8 +11,9 @@ import jax
 from jaxlm.checkpoint.fallback import newest_good
 from jaxlm.checkpoint.restore import restore
 from jaxlm.config import TrainConfig
-from jaxlm.data.tokenise import check_tokenizer, tokenise
+from jaxlm.data.stages import open_stores
 from jaxlm.data.store import TokenStore
+from jaxlm.data.tokenise import check_tokenizer, tokenise
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.layers.compute import resolve
 from jaxlm.models.base import Model, Params, with_buffers
@@ -65,7 +66,12 @@ def open_store(path: Path, run: TrainedRun) -> TokenStore:
     except (OSError, ValueError, KeyError):
         known = Path()
     is_there = (known / "manifest.json").exists()
-    store = TokenStore.open(known) if is_there else tokenise(run.config, _notify)
+    if is_there:
+        store = TokenStore.open(known)
+    elif run.config.data.stores:
+        store = open_stores(run.config.data.stores)[0]
+    else:
+        store = tokenise(run.config, _notify)
     check_tokenizer(store, run.tokenizer.fingerprint)
     return store
 

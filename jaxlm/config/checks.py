@@ -37,6 +37,7 @@ RANGES: dict[str, Check] = {
     "objective.max_logits_bytes": POSITIVE,
     "tokenizer.vocab_size": POSITIVE,
     "tokenizer.training_bytes": POSITIVE,
+    "tokenizer.min_frequency": POSITIVE,
     "data.path": (
         lambda value: bool(value) and all(value),
         "one source or more, none of them empty",
@@ -45,6 +46,10 @@ RANGES: dict[str, Check] = {
         lambda value: not value or (min(value) > 0 and max(value) < float("inf")),
         "a positive number for each source; leave out a source that is not wanted",
     ),
+    "data.stores": (all, "paths of token stores, none of them empty"),
+    "data.temperature": POSITIVE,
+    "data.subword_alpha": NOT_NEGATIVE,
+    "data.subword_nbest": (lambda value: value >= 1 or value == -1, "at least 1, or -1 for all"),
     "data.text_field": NOT_EMPTY,
     "data.validation_fraction": FRACTION,
     "data.max_bad_documents": NOT_NEGATIVE,
@@ -157,16 +162,17 @@ def _length_problems(config: TrainConfig) -> Iterator[Problem]:
 
 def _data_problems(config: TrainConfig) -> Iterator[Problem]:
     data, tokenizer, checkpoint = config.data, config.tokenizer, config.checkpoint
-    if tokenizer.byte_fallback and not tokenizer.path and tokenizer.vocab_size <= 256:
-        paths = ("tokenizer.vocab_size", "tokenizer.byte_fallback")
-        yield _problem(config, paths, "more pieces than the 256 bytes to fall back to")
+    least = tokenizer.least_size()
+    if not tokenizer.path and tokenizer.vocab_size < least:
+        text = f"at least {least}: {type(tokenizer).__name__} spells text by its 256 bytes"
+        yield _problem(config, ("tokenizer.vocab_size",), text)
     every = checkpoint.every_steps
     if every > 0 and checkpoint.keep_every_steps % every:
         paths = ("checkpoint.keep_every_steps", "checkpoint.every_steps")
         yield _problem(config, paths, "keep_every_steps a multiple of every_steps")
     # `stdlib` is two sources: code and docstrings.
     sources = sum(2 if path == "stdlib" else 1 for path in data.path)
-    if data.weights and len(data.weights) != sources:
+    if data.weights and not data.stores and len(data.weights) != sources:
         text = f"{sources} weights, one for each source, or none"
         yield _problem(config, ("data.weights", "data.path"), text)
 

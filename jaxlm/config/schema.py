@@ -13,7 +13,7 @@ from jaxlm.objectives.base import ObjectiveConfig
 from jaxlm.objectives.causal_lm import CausalLMConfig
 from jaxlm.optim.config import OptimConfig
 from jaxlm.parallel.mesh import ParallelConfig
-from jaxlm.tokenizers.config import TokenizerConfig
+from jaxlm.tokenizers.config import SentencePieceConfig, TokenizerConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class TrainConfig:
     seed: int = 0
     batch: BatchConfig = field(default_factory=BatchConfig)
     objective: ObjectiveConfig = field(default_factory=CausalLMConfig)
-    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    tokenizer: TokenizerConfig = field(default_factory=SentencePieceConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)

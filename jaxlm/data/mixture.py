@@ -5,6 +5,9 @@ Two sources with shares a and b are interleaved evenly by rounding: the first m 
 smallest first, and a sample walks from the root to its source. Nothing is stored and nothing is
 drawn, so sample n of ten billion costs the same as sample 0.
 
+Where shares change during a run, each source goes on in the new stage where it stood: how many of
+its samples the stages before hold is a closed form as well.
+
 Error: in every prefix of n samples the number from a source differs from its exact share of n by
 at most 1/2 with two sources, 1 with three, and less than 2 with any number. (A pair adds at most
 1/2, of which a child inherits its fraction q of its pair; joined smallest first, q is at most 2/3
@@ -105,6 +108,62 @@ class Mixture:
             pending.append((node.left, where[is_left], before[is_left]))
             pending.append((node.right, where[~is_left], (offset - before)[~is_left]))
         return source, index + cycle * self.shares[source]
+
+    def counts(self, num_samples: int) -> np.ndarray:
+        """How many of the first samples come from each source: [num_sources] int64."""
+        cycle, offset = divmod(num_samples, self._period)
+        counts = cycle * self.shares
+        pending: list[tuple[_Pair | int, int]] = [(self._root, offset)]
+        while pending:
+            node, number = pending.pop()
+            if isinstance(node, int):
+                counts[node] += number
+                continue
+            left = (2 * number * node.left_share + node.share) // (2 * node.share)
+            pending += [(node.left, left), (node.right, number - left)]
+        return counts
+
+
+class StagedMixture:
+    """Mixtures in turn, each from a first sample on; in each, some sources may have no share."""
+
+    def __init__(self, first_samples: Sequence[int], weights: Sequence[Sequence[float]]) -> None:
+        """Makes the mixture of each stage.
+
+        Args:
+          first_samples: First sample of each stage, rising from 0.
+          weights: Of each stage, the weight of each source; 0 leaves it out.
+
+        Raises:
+          UserError: A weight is negative or not finite.
+        """
+        if (
+            not first_samples
+            or first_samples[0] != 0
+            or sorted(set(first_samples)) != list(first_samples)
+        ):
+            raise ValueError(f"stages must rise from 0, got {first_samples}")
+        self._first = np.asarray(first_samples, np.int64)
+        self._used = [np.flatnonzero(stage) for stage in weights]
+        self._mixtures = [
+            Mixture.from_weights([stage[k] for k in used.tolist()])
+            for stage, used in zip(weights, self._used, strict=True)
+        ]
+        self._before = np.zeros((len(first_samples), len(weights[0])), np.int64)
+        for stage, length in enumerate(np.diff(self._first).tolist()):
+            self._before[stage + 1] = self._before[stage]
+            self._before[stage + 1, self._used[stage]] += self._mixtures[stage].counts(length)
+
+    def locate(self, ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Finds each sample's source and its index among that source's; see `Mixture.locate`."""
+        stage = np.searchsorted(self._first, ns, side="right") - 1
+        source, index = np.empty_like(ns), np.empty_like(ns)
+        for number in np.unique(stage):
+            mine = np.flatnonzero(stage == number)
+            nth, within = self._mixtures[number].locate(ns[mine] - self._first[number])
+            source[mine] = self._used[number][nth]
+            index[mine] = within + self._before[number, source[mine]]
+        return source, index
 
 
 def _left_count(pair: _Pair, num_samples: np.ndarray) -> np.ndarray:

@@ -1,16 +1,15 @@
 """The token store: flat token files that are memory-mapped, document offsets and a manifest.
 
 A store is a directory. Each source of each split has a file of tokens (all documents end to end)
-and a file of int64 offsets (where each document starts, and the end). `manifest.json` is written
-last and holds the size and SHA-256 of every other file, the counts, and a digest of itself, so that
-a store is either whole or refused.
+and a file of int64 offsets (where each document starts, and the end); where the documents have ids,
+these are two more such files, of UTF-8 bytes and offsets. `manifest.json` is written last and holds
+the size and SHA-256 of every other file, the counts, and a digest of itself, so that a store is
+either whole or refused.
 """
 
-import hashlib
 import json
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,14 +18,21 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
+from jaxlm.data.manifest import (
+    FORMAT,
+    FORMAT_VERSION,
+    MANIFEST_FILE,
+    content_digest,
+    describe_files,
+    find_damage,
+    read_manifest,
+    refusal,
+)
 from jaxlm.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from jaxlm.tokenizers import Tokenizer
 
-FORMAT = "jaxlm token store"
-FORMAT_VERSION = 1
-MANIFEST_FILE = "manifest.json"
 TOKENIZER_FILE = "tokenizer.model"
 OFFSET_DTYPE: np.dtype[Any] = np.dtype("<i8")
 DTYPES: dict[str, np.dtype[Any]] = {"uint16": np.dtype("<u2"), "uint32": np.dtype("<u4")}
@@ -43,34 +49,85 @@ class Source:
       tokens: [num_tokens] uint16 or uint32, memory-mapped, documents end to end.
       offsets: [num_documents + 1] int64, memory-mapped; document d is
         `tokens[offsets[d]:offsets[d + 1]]`.
+      id_bytes: [num_bytes] uint8, memory-mapped, the documents' ids end to end; none without ids.
+      id_offsets: [num_documents + 1] int64, memory-mapped, where each id starts, and the end.
     """
 
     name: str
     weight: float
     tokens: np.ndarray
     offsets: np.ndarray
+    id_bytes: np.ndarray | None = None
+    id_offsets: np.ndarray | None = None
+
+    def document(self, number: int) -> np.ndarray:
+        """Tokens of one document."""
+        return self.tokens[self.offsets[number] : self.offsets[number + 1]]
+
+    def document_id(self, number: int) -> str | None:
+        """Id of one document, where the store has ids."""
+        if self.id_bytes is None or self.id_offsets is None:
+            return None
+        return (
+            self.id_bytes[self.id_offsets[number] : self.id_offsets[number + 1]].tobytes().decode()
+        )
+
+
+class _RaggedWriter:
+    """Writes arrays end to end into one file, and where each starts into another."""
+
+    def __init__(self, stem: Path, values: str, offsets: str, dtype: np.dtype[Any]) -> None:
+        self.values_path = stem.with_name(f"{stem.name}.{values}")
+        self.offsets_path = stem.with_name(f"{stem.name}.{offsets}")
+        self._dtype = dtype
+        self._pending: list[np.ndarray] = []
+        self._num_pending = 0
+        self._ends: list[np.ndarray] = [np.zeros(1, OFFSET_DTYPE)]
+        self.num_values = 0
+        _write(self.values_path, b"", mode="wb")
+
+    def append(self, values: np.ndarray, lengths: np.ndarray) -> None:
+        """Appends arrays that lie end to end in `values`."""
+        self._ends.append(self.num_values + np.cumsum(lengths))
+        self.num_values += len(values)
+        self._pending.append(values.astype(self._dtype, copy=False))
+        self._num_pending += len(values)
+        if self._num_pending >= FLUSH_TOKENS:
+            self._flush()
+
+    def close(self) -> None:
+        """Writes what is pending and makes both files durable."""
+        self._flush(durable=True)
+        _write(self.offsets_path, np.concatenate(self._ends).data, mode="wb", durable=True)
+
+    def _flush(self, durable: bool = False) -> None:
+        # The file is opened for each flush, so that a preparation that fails leaves no open file.
+        values = np.concatenate([np.empty(0, self._dtype), *self._pending])
+        _write(self.values_path, values.data, mode="ab", durable=durable)
+        self._pending.clear()
+        self._num_pending = 0
 
 
 class SourceWriter:
     """Appends documents to one source of a store; made by `StoreWriter.add_source`."""
 
     def __init__(self, directory: Path, stem: str, dtype: np.dtype[Any]) -> None:
-        self._tokens_path = directory / f"{stem}.tokens"
-        self._offsets_path = directory / f"{stem}.offsets"
-        self._dtype = dtype
-        self._pending: list[np.ndarray] = []
-        self._pending_tokens = 0
-        self._ends: list[np.ndarray] = [np.zeros(1, OFFSET_DTYPE)]
-        self._num_tokens = 0
+        self._stem = directory / stem
+        self._limit = int(np.iinfo(dtype).max)
+        self._tokens = _RaggedWriter(self._stem, "tokens", "offsets", dtype)
+        self._ids: _RaggedWriter | None = None
+        self._num_documents = 0
         self._num_bytes = 0
-        _write(self._tokens_path, b"", mode="wb")
 
-    def append(self, documents: list[np.ndarray], num_bytes: list[int]) -> None:
+    def append(
+        self, documents: list[np.ndarray], num_bytes: list[int], ids: Sequence[str] | None = None
+    ) -> None:
         """Appends documents in order.
 
         Args:
           documents: Token ids of each document, beginning and end marks included.
           num_bytes: UTF-8 bytes of the text that each document stands for.
+          ids: Name of each document; for all documents of a source or for none.
 
         Raises:
           UserError: The disk is full or cannot be written (exit 74).
@@ -79,38 +136,43 @@ class SourceWriter:
             raise ValueError(f"{len(documents)} documents but {len(num_bytes)} byte counts")
         if not documents:
             return
+        if ids is not None:
+            self._append_ids(ids, len(documents))
+        elif self._ids is not None:
+            raise ValueError("the documents before these have ids; each needs one")
         tokens = np.concatenate(documents)
-        limit = np.iinfo(self._dtype).max
-        if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) <= limit:
-            raise ValueError(f"token ids {tokens.min()} to {tokens.max()} exceed {self._dtype}")
+        if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) <= self._limit:
+            raise ValueError(f"token ids {tokens.min()} to {tokens.max()} exceed {self._limit}")
         lengths = np.fromiter(map(len, documents), OFFSET_DTYPE, len(documents))
-        self._ends.append(self._num_tokens + np.cumsum(lengths))
-        self._num_tokens += len(tokens)
+        self._tokens.append(tokens, lengths)
+        self._num_documents += len(documents)
         self._num_bytes += sum(num_bytes)
-        self._pending.append(tokens.astype(self._dtype, copy=False))
-        self._pending_tokens += len(tokens)
-        if self._pending_tokens >= FLUSH_TOKENS:
-            self._flush()
 
     def close(self) -> dict[str, Any]:
-        """Writes what is pending, makes both files durable and returns the manifest's entry."""
-        self._flush(durable=True)
-        offsets = np.concatenate(self._ends)
-        _write(self._offsets_path, offsets.data, mode="wb", durable=True)
-        return {
-            "tokens": self._tokens_path.name,
-            "offsets": self._offsets_path.name,
-            "num_documents": len(offsets) - 1,
-            "num_tokens": self._num_tokens,
+        """Makes the files durable and returns the manifest's entry."""
+        self._tokens.close()
+        entry: dict[str, Any] = {
+            "tokens": self._tokens.values_path.name,
+            "offsets": self._tokens.offsets_path.name,
+            "num_documents": self._num_documents,
+            "num_tokens": self._tokens.num_values,
             "num_bytes": self._num_bytes,
         }
+        if self._ids is not None:
+            self._ids.close()
+            entry["ids"] = self._ids.values_path.name
+            entry["id_offsets"] = self._ids.offsets_path.name
+            entry["num_id_bytes"] = self._ids.num_values
+        return entry
 
-    def _flush(self, durable: bool = False) -> None:
-        # The file is opened for each flush, so that a preparation that fails leaves no open file.
-        tokens = np.concatenate([np.empty(0, self._dtype), *self._pending])
-        _write(self._tokens_path, tokens.data, mode="ab", durable=durable)
-        self._pending.clear()
-        self._pending_tokens = 0
+    def _append_ids(self, ids: Sequence[str], num_documents: int) -> None:
+        if len(ids) != num_documents or (self._ids is None and self._num_documents):
+            raise ValueError(f"{len(ids)} ids for {num_documents} documents; each needs one")
+        if self._ids is None:
+            self._ids = _RaggedWriter(self._stem, "ids", "id_offsets", np.dtype(np.uint8))
+        encoded = [name.encode() for name in ids]
+        lengths = np.fromiter(map(len, encoded), OFFSET_DTYPE, len(encoded))
+        self._ids.append(np.frombuffer(b"".join(encoded), np.uint8), lengths)
 
 
 class StoreWriter:
@@ -147,7 +209,7 @@ class StoreWriter:
             for split, sources in self._sources.items()
         }
         with _storage_faults(self._directory):
-            files = _describe_files(self._directory)
+            files = describe_files(self._directory)
         manifest = {
             "format": FORMAT,
             "version": FORMAT_VERSION,
@@ -156,7 +218,7 @@ class StoreWriter:
             "files": files,
             "extra": extra,
         }
-        _write_manifest(self._directory, manifest | {"digest": _digest(manifest)})
+        _write_manifest(self._directory, manifest | {"digest": content_digest(manifest)})
 
 
 class TokenStore:
@@ -187,8 +249,9 @@ class TokenStore:
           UserError: The store is missing, incomplete, of another version or damaged (exit 77).
         """
         directory = Path(directory)
-        manifest = _read_manifest(directory)
-        _check_files(directory, manifest["files"], with_hashes=verify == "hash")
+        manifest = read_manifest(directory)
+        for damage in find_damage(directory, manifest["files"], with_hashes=verify == "hash"):
+            raise refusal(*damage)
         return cls(directory, manifest)
 
     @property
@@ -219,14 +282,37 @@ class TokenStore:
 
     def _source(self, entry: dict[str, Any]) -> Source:
         dtype = DTYPES[self.manifest["dtype"]]
-        tokens = _map(self.directory / entry["tokens"], dtype, entry["num_tokens"])
-        path = self.directory / entry["offsets"]
-        offsets = _map(path, OFFSET_DTYPE, entry["num_documents"] + 1)
-        if offsets[0] != 0 or offsets[-1] != len(tokens) or np.any(offsets[1:] < offsets[:-1]):
-            raise _damaged(
-                path, f"offsets that rise from 0 to {len(tokens)}", "offsets out of order"
+        tokens, offsets = self._ragged(
+            entry["tokens"], dtype, entry["num_tokens"], entry["offsets"], entry["num_documents"]
+        )
+        id_bytes = id_offsets = None
+        if "ids" in entry:
+            id_bytes, id_offsets = self._ragged(
+                entry["ids"],
+                np.dtype(np.uint8),
+                entry["num_id_bytes"],
+                entry["id_offsets"],
+                entry["num_documents"],
             )
-        return Source(name=entry["name"], weight=entry["weight"], tokens=tokens, offsets=offsets)
+        return Source(
+            name=entry["name"],
+            weight=entry["weight"],
+            tokens=tokens,
+            offsets=offsets,
+            id_bytes=id_bytes,
+            id_offsets=id_offsets,
+        )
+
+    def _ragged(
+        self, name: str, dtype: np.dtype[Any], num_values: int, offsets_name: str, num_arrays: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Arrays end to end and where each starts, both memory-mapped."""
+        values = _map(self.directory / name, dtype, num_values)
+        path = self.directory / offsets_name
+        offsets = _map(path, OFFSET_DTYPE, num_arrays + 1)
+        if offsets[0] != 0 or offsets[-1] != num_values or np.any(offsets[1:] < offsets[:-1]):
+            raise refusal(path, f"offsets that rise from 0 to {num_values}", "offsets out of order")
+        return values, offsets
 
 
 def _map(path: Path, dtype: np.dtype[Any], length: int) -> np.ndarray:
@@ -236,80 +322,7 @@ def _map(path: Path, dtype: np.dtype[Any], length: int) -> np.ndarray:
     try:
         return np.asarray(np.memmap(path, dtype, mode="r", shape=(length,)))
     except (OSError, ValueError) as error:
-        raise _damaged(path, f"{length} values of {dtype.name}", str(error)) from error
-
-
-def _read_manifest(directory: Path) -> dict[str, Any]:
-    path = directory / MANIFEST_FILE
-    try:
-        manifest = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        found = "no such file" if directory.is_dir() else "no such directory"
-        raise _damaged(path, "the manifest of a complete token store", found) from error
-    except OSError as error:
-        raise _damaged(path, "a readable manifest", str(error)) from error
-    except ValueError as error:
-        raise _damaged(path, "a manifest in JSON", str(error)) from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise _damaged(path, f'"format": "{FORMAT}"', "another or no format")
-    if manifest.get("version") != FORMAT_VERSION:
-        raise _damaged(path, f"format version {FORMAT_VERSION}", str(manifest.get("version")))
-    digest = _digest({key: value for key, value in manifest.items() if key != "digest"})
-    if manifest.get("digest") != digest:
-        raise _damaged(path, f"content of digest {manifest.get('digest')}", f"digest {digest}")
-    return manifest
-
-
-def _check_files(directory: Path, files: dict[str, Any], with_hashes: bool) -> None:
-    """Raises for the first file that is missing, of another size or (if asked) another hash."""
-    for name, entry in files.items():
-        path = directory / name
-        if not path.is_file():
-            raise _damaged(path, f"a file of {entry['size']} bytes", "no such file")
-        if (size := path.stat().st_size) != entry["size"]:
-            raise _damaged(path, f"{entry['size']} bytes", f"{size} bytes")
-    if not with_hashes:
-        return
-    paths = [directory / name for name in files]
-    for path, entry, found in zip(paths, files.values(), _hash_files(paths), strict=True):
-        if found != entry["sha256"]:
-            raise _damaged(path, f"SHA-256 {entry['sha256']}", f"SHA-256 {found}")
-
-
-def _damaged(path: Path, expected: str, found: str) -> UserError:
-    return UserError(
-        f"token store cannot be used: {path}: expected {expected}, found {found}. "
-        f"Restore the file from a copy, or delete {path.parent} and prepare the data again",
-        ExitCode.UNUSABLE,
-    )
-
-
-def _describe_files(directory: Path) -> dict[str, Any]:
-    """Size and SHA-256 of every file below a directory, the manifest aside."""
-    paths = sorted(p for p in directory.rglob("*") if p.is_file() and p.name != MANIFEST_FILE)
-    return {
-        path.relative_to(directory).as_posix(): {"size": path.stat().st_size, "sha256": sha256}
-        for path, sha256 in zip(paths, _hash_files(paths), strict=True)
-    }
-
-
-def _hash_files(paths: list[Path]) -> Iterator[str]:
-    """SHA-256 of each file, in order; hashing releases the interpreter, so threads help."""
-    with ThreadPoolExecutor() as pool:
-        yield from pool.map(_hash_file, paths)
-
-
-def _hash_file(path: Path) -> str:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise _damaged(path, "a readable file", str(error)) from error
-
-
-def _digest(content: dict[str, Any]) -> str:
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+        raise refusal(path, f"{length} values of {dtype.name}", str(error)) from error
 
 
 def _write_manifest(directory: Path, manifest: dict[str, Any]) -> None:

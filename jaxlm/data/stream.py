@@ -9,29 +9,58 @@ so any host can read any sample at any time, and a run resumes from an integer.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 
-from jaxlm.data.mixture import Mixture
-from jaxlm.data.packing import RowIndex, join, pack
+from jaxlm.data.gather import Batch, Pieces, find_pieces, gather
+from jaxlm.data.mixture import Mixture, StagedMixture
 from jaxlm.data.permutation import fold, permute
 from jaxlm.data.store import Source, TokenStore
+from jaxlm.data.tables import EpochTables, Packing, Redraw, Table
 from jaxlm.errors import ExitCode, UserError
 
-Batch = dict[str, np.ndarray]
-Packing = Literal["best_fit", "concatenate"]
 NO_SAMPLE = -1
 
 
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Where some samples come from.
+
+    Attributes:
+      sample: [n] int64 sample numbers; -1 where the stream has ended.
+      epoch: [n] int64, how often the sample's source was seen whole before.
+      tables: The tables that `table` counts.
+      table: [n] int64, the sample's table.
+      pieces: The samples' pieces; starts count in the tokens of the table.
+    """
+
+    sample: np.ndarray
+    epoch: np.ndarray
+    tables: tuple[Table, ...]
+    table: np.ndarray
+    pieces: Pieces
+
+    def of_samples(self, first: int, end: int) -> "Plan":
+        """The plan of some of the samples."""
+        return Plan(
+            sample=self.sample[first:end],
+            epoch=self.epoch[first:end],
+            tables=self.tables,
+            table=self.table[first:end],
+            pieces=self.pieces.of_rows(first, end),
+        )
+
+
 class Stream:
-    """The samples of one split of a store.
+    """The samples of one split.
 
     Attributes:
       seq_len: Slots in a row.
       seed: Seed of the order.
-      store_digest: Identity of the data.
-      num_rows: Rows of all sources in one epoch; the samples of a validation stream.
+      sources: The sources, as their stores have them.
+      store_digest: Identity of the data, all stages included.
+      num_rows: Rows of all sources in their first epoch; the samples of a validation stream.
       fill: Share of the slots of those rows that hold a transition.
     """
 
@@ -44,7 +73,7 @@ class Stream:
         packing: Packing = "best_fit",
         weights: Sequence[float] = (),
     ) -> None:
-        """Opens an endless stream.
+        """Opens the endless stream of one store in one mixture.
 
         Args:
           store: A verified store.
@@ -64,12 +93,40 @@ class Stream:
                 f"data.weights has {len(weights)} values for {len(sources)} sources ({names}); "
                 "give one weight a source, or none"
             )
-        self._open(store, sources, seq_len, seed, packing)
-        for source, num_rows in zip(sources, self._source_rows, strict=True):
-            if num_rows == 0:
-                raise _no_rows(store, f"source {source.name!r} of split {split!r}")
-        self._mixture = Mixture.from_weights(weights or [source.weight for source in sources])
-        self._end = np.iinfo(np.int64).max
+        _check_rows(sources, f" of split {split!r} in token store {store.directory}")
+        mixture = Mixture.from_weights(weights or [source.weight for source in sources])
+        self._open([(0, store.digest)], sources, mixture, seq_len, seed, packing)
+
+    @classmethod
+    def mixed(
+        cls,
+        sources: Sequence[Source],
+        mixture: Mixture | StagedMixture,
+        digests: Sequence[tuple[int, str]],
+        *,
+        seq_len: int,
+        seed: int,
+        packing: Packing = "best_fit",
+        redraw: Redraw | None = None,
+    ) -> Self:
+        """Opens an endless stream of sources from any stores in any mixture.
+
+        Args:
+          sources: The sources; a source keeps its samples as long as it keeps its position.
+          mixture: Which source each sample comes from.
+          digests: First sample of each stage, and the identity of the data from there on.
+          seq_len: Slots in a row.
+          seed: Decides the order of each source's rows in each epoch.
+          packing: How documents become rows.
+          redraw: Gives a source as an epoch has it, where documents are segmented anew.
+
+        Raises:
+          UserError: A source has no rows (exit 77).
+        """
+        _check_rows(sources)
+        stream = cls.__new__(cls)
+        stream._open(digests, sources, mixture, seq_len, seed, packing, redraw)
+        return stream
 
     @classmethod
     def validation(
@@ -88,30 +145,45 @@ class Stream:
         # A source without a document of two tokens has no row, and so no share of the samples.
         sources = [s for s in store.split("validation") if np.any(np.diff(s.offsets) > 1)]
         if not sources:
-            raise _no_rows(store, "the validation split")
-        stream._open(store, sources, seq_len, seed, packing)
-        stream._mixture = Mixture(stream._source_rows)
+            raise _no_rows(f"the validation split in token store {store.directory}")
+        stream._open([(0, store.digest)], sources, None, seq_len, seed, packing)
         stream._end = stream.num_rows
         return stream
 
     def _open(
         self,
-        store: TokenStore,
+        digests: Sequence[tuple[int, str]],
         sources: Sequence[Source],
+        mixture: Mixture | StagedMixture | None,
         seq_len: int,
         seed: int,
         packing: Packing,
+        redraw: Redraw | None = None,
     ) -> None:
+        """Packs the first epoch; without a mixture, sources are mixed by their rows."""
         self.seq_len = seq_len
         self.seed = seed
-        self.store_digest = store.digest
-        indexes = [pack(source.offsets, seq_len, packing) for source in sources]
-        self._index = join(indexes)
-        self._tokens = [source.tokens for source in sources]
-        self._source_rows = [index.num_rows for index in indexes]
-        self._first_row = np.cumsum([0, *self._source_rows])
-        self.num_rows = self._index.num_rows
-        self.fill = self._index.fill
+        self.store_digest = digests[-1][1]
+        self._digests = tuple(digests)
+        self.sources = tuple(sources)
+        self._tables = EpochTables(sources, seq_len, packing, redraw)
+        index = self._tables.joined.index
+        self.num_rows = index.num_rows
+        self.fill = index.fill
+        self._mixture = mixture or Mixture(
+            [table.index.num_rows for table in self._tables.joined.tables]
+        )
+        self._end = np.iinfo(np.int64).max
+
+    @property
+    def draws_epochs(self) -> bool:
+        """Whether each epoch of a source is drawn when its first sample is asked for."""
+        return self._tables.redraw is not None
+
+    def digest_before(self, sample: int) -> str:
+        """Identity of all data that decides the samples before one: what a checkpoint records."""
+        digests = [digest for first, digest in self._digests if first < sample]
+        return digests[-1] if digests else self._digests[0][1]
 
     def rows(self, ns: np.ndarray) -> Batch:
         """Reads samples.
@@ -124,43 +196,63 @@ class Stream:
           each piece) and `segment_ids` (pieces from 1, 0 is padding); float32 [batch, seq_len]
           `loss_weights` (1, or 0 for padding); int64 [batch] `sample_id`.
         """
+        return self.read(self.plan(ns))
+
+    def plan(self, ns: np.ndarray) -> Plan:
+        """Finds where samples come from; many cost little more than one.
+
+        Args:
+          ns: [n] int64 sample numbers, not negative.
+        """
         ns = np.asarray(ns, np.int64)
-        return self.read(ns, *self.locate(ns))
+        source, row, epoch = self._locate(ns)
+        joined = self._tables.joined
+        # A sample past the end reads row `num_rows`, which holds no piece.
+        rows = np.where(source >= 0, row, joined.index.num_rows)
+        return Plan(
+            sample=np.where(source >= 0, ns, NO_SAMPLE),
+            epoch=epoch,
+            tables=joined.tables,
+            table=joined.of_rows(rows),
+            pieces=find_pieces(joined.index, rows),
+        )
+
+    def read(self, plan: Plan) -> Batch:
+        """Reads planned samples; returns what `rows` does."""
+        tokens = [table.source.tokens for table in plan.tables]
+        return gather(tokens, plan.table, plan.pieces) | {"sample_id": plan.sample}
 
     def locate(self, ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Finds the source of each sample and its row; -1 where the stream has ended.
-
-        Many samples cost little more than one, so a reader does well to locate some ahead.
 
         Args:
           ns: [n] int64 sample numbers, not negative.
 
         Returns:
-          source: [n] int64, position of the source in the split.
-          row: [n] int64, row of that source's packing index.
+          source: [n] int64, position of the source.
+          row: [n] int64, number of the row among those of all tables.
         """
-        source, index = self._mixture.locate(ns)
-        source[ns >= self._end] = NO_SAMPLE
-        row = np.full_like(index, NO_SAMPLE)
-        for position, num_rows in enumerate(self._source_rows):
-            mine = np.flatnonzero(source == position)
-            epoch, nth = np.divmod(index[mine], num_rows)
-            row[mine] = permute(nth, num_rows, fold(fold(self.seed, position), epoch))
+        source, row, _ = self._locate(ns)
         return source, row
-
-    def read(self, ns: np.ndarray, source: np.ndarray, row: np.ndarray) -> Batch:
-        """Reads samples that `locate` has found; returns what `rows` does."""
-        exists = source >= 0
-        # A sample past the end reads row `num_rows`, which holds no piece.
-        pieces = _pieces(
-            self._index, np.where(exists, self._first_row[source] + row, self.num_rows)
-        )
-        batch = _gather(self._tokens, source, pieces, self.seq_len)
-        return batch | {"sample_id": np.where(exists, ns, NO_SAMPLE)}
 
     def __getitem__(self, n: int) -> Batch:
         """Reads sample n; its arrays are [seq_len] and its `sample_id` is a scalar."""
         return {name: values[0] for name, values in self.rows(np.array([n])).items()}
+
+    def _locate(self, ns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Source, row and epoch of each sample."""
+        source, index = self._mixture.locate(ns)
+        source[ns >= self._end] = NO_SAMPLE
+        row, epoch = np.full_like(index, NO_SAMPLE), np.zeros_like(index)
+        for position in np.unique(source[source >= 0]).tolist():
+            mine = np.flatnonzero(source == position)
+            for which, epochs, nth, table in self._tables.find(position, index[mine]):
+                joined = self._tables.joined
+                key = fold(fold(self.seed, position), epochs)
+                places = permute(nth, joined.tables[table].index.num_rows, key)
+                row[mine[which]] = joined.first_row[table] + places
+                epoch[mine[which]] = epochs
+        return source, row, epoch
 
 
 def sample_digest(sample_ids: np.ndarray, store_digest: str, seed: int) -> str:
@@ -179,82 +271,15 @@ def sample_digest(sample_ids: np.ndarray, store_digest: str, seed: int) -> str:
     return content.hexdigest()[:16]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Pieces:
-    """Pieces of some rows in the order of their slots, each row's padding as its last piece.
-
-    Attributes:
-      row: [num_pieces] int64, which of the rows.
-      start: [num_pieces] int64, first token; 0 for padding.
-      length: [num_pieces] int64, slots; a full row's padding has none.
-      segment: [num_pieces] int32, number in the row from 1; 0 for padding.
-    """
-
-    row: np.ndarray
-    start: np.ndarray
-    length: np.ndarray
-    segment: np.ndarray
+def _check_rows(sources: Sequence[Source], where: str = "") -> None:
+    for source in sources:
+        if not np.any(np.diff(source.offsets) > 1):
+            raise _no_rows(f"source {source.name!r}{where}")
 
 
-def _pieces(index: RowIndex, row: np.ndarray) -> _Pieces:
-    first = index.row_start[row]
-    count = index.row_start[np.minimum(row + 1, index.num_rows)] - first + 1
-    end = np.cumsum(count)
-    which = np.repeat(np.arange(len(row)), count)
-    nth = np.arange(len(which)) - (end - count)[which]
-    is_padding = np.zeros(len(which), bool)
-    is_padding[end - 1] = True
-    piece = np.where(is_padding, 0, first[which] + nth)
-    length = np.where(is_padding, 0, index.piece_length[piece]).astype(np.int64)
-    length[end - 1] = index.seq_len - np.add.reduceat(length, end - count)
-    start = np.where(is_padding, 0, index.piece_start[piece])
-    segment = np.where(is_padding, 0, nth + 1).astype(np.int32)
-    return _Pieces(row=which, start=start, length=length, segment=segment)
-
-
-def _gather(
-    tokens: Sequence[np.ndarray], source: np.ndarray, pieces: _Pieces, seq_len: int
-) -> Batch:
-    """Reads pieces: each slot's token is found by arithmetic, without a loop over pieces."""
-    shape = (len(source), seq_len)
-    length = pieces.length
-    first_slot = np.cumsum(length) - length
-    slot = np.arange(shape[0] * shape[1])
-    where = np.repeat(pieces.start - first_slot, length)
-    where += slot
-    values = {
-        "tokens": _take(tokens, source, where.reshape(shape)),
-        "positions": slot.astype(np.int32) - np.repeat(first_slot.astype(np.int32), length),
-        "segment_ids": np.repeat(pieces.segment, length),
-    }
-    # A target is the next slot's token, but for the last of each piece.
-    values["targets"] = np.roll(values["tokens"].reshape(-1), -1)
-    real = np.flatnonzero(pieces.segment)
-    values["targets"][(first_slot + length - 1)[real]] = _take(
-        tokens, source[pieces.row[real]], (pieces.start + length)[real]
-    )
-    is_real = values["segment_ids"] > 0
-    values["loss_weights"] = is_real.astype(np.float32)
-    values = {name: array.reshape(shape) for name, array in values.items()}
-    if not is_real.all():
-        for name in ("tokens", "targets", "positions"):
-            values[name] *= is_real.reshape(shape)
-    return values
-
-
-def _take(tokens: Sequence[np.ndarray], source: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Takes `where[i]` from the tokens of `source[i]`; int32 of the shape of `where`."""
-    taken = np.zeros(where.shape, np.int32)
-    for position, source_tokens in enumerate(tokens):
-        mine = np.flatnonzero(source == position)
-        # `clip` skips a copy; it alters only the places of padding, which the caller zeroes.
-        taken[mine] = source_tokens.take(where[mine], mode="clip")
-    return taken
-
-
-def _no_rows(store: TokenStore, what: str) -> UserError:
+def _no_rows(what: str) -> UserError:
     return UserError(
-        f"{what} in token store {store.directory} has no rows: no document has two tokens. "
+        f"{what} has no rows: no document has two tokens. "
         "Add text to the source or take it out of data.path",
         ExitCode.UNUSABLE,
     )

@@ -6,10 +6,11 @@ import pytest
 
 from jaxlm.config import TrainConfig
 from jaxlm.config.checks import RANGES, type_problems, validate
-from jaxlm.config.fields import leaves, put
+from jaxlm.config.fields import implementations, leaves, put
 from jaxlm.config.recipes import run_recipe
 from jaxlm.config.training import TRAIN
 from jaxlm.layers.positions import Llama3RopeScaling
+from jaxlm.tokenizers.config import TokenizerConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,8 +45,13 @@ OUT_OF_RANGE = {
     "objective.max_logits_bytes": [0],
     "tokenizer.vocab_size": [0],
     "tokenizer.training_bytes": [0],
+    "tokenizer.min_frequency": [0],
     "data.path": [(), ("",)],
     "data.weights": [(-1.0, 2.0), (0.0, 0.0)],
+    "data.stores": [("",)],
+    "data.temperature": [0.0, -1.0],
+    "data.subword_alpha": [-0.1],
+    "data.subword_nbest": [0, -2],
     "data.text_field": [""],
     "data.validation_fraction": [0.0, 1.0, -0.1],
     "data.max_bad_documents": [-1],
@@ -78,18 +84,26 @@ OUT_OF_RANGE = {
 }
 
 
+def kinds(config: TrainConfig) -> list[TrainConfig]:
+    """The configuration with each kind of tokenizer, its own first."""
+    others = [kind() for kind in implementations(TokenizerConfig)]
+    return [config, *(put(config, "tokenizer", other) for other in others)]
+
+
 @pytest.mark.parametrize("path", OUT_OF_RANGE)
 def test_a_value_out_of_range_is_the_one_problem(config: TrainConfig, path: str) -> None:
+    config = next(c for c in kinds(config) if path in {s.path for s in leaves(c)})
     for value in OUT_OF_RANGE[path]:
         assert broken(config, 4, **{path.replace(".", "__"): value}) == [{path}]
 
 
 def test_every_number_has_a_range(config: TrainConfig) -> None:
-    numbers = {s.path for s in leaves(config) if s.type in (int, float)}
+    found = [setting for kind in kinds(config) for setting in leaves(kind)]
+    numbers = {s.path for s in found if s.type in (int, float)}
     unchecked = {p for p in numbers - RANGES.keys() if not p.startswith("model.")}
     assert not unchecked
     assert RANGES.keys() <= OUT_OF_RANGE.keys()
-    assert RANGES.keys() <= {s.path for s in leaves(config)}
+    assert RANGES.keys() <= {s.path for s in found}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +113,7 @@ def test_every_number_has_a_range(config: TrainConfig) -> None:
         ({"model__head_dim": 33}, {"model.head_dim"}),
         ({"batch__seq_len": 257}, {"batch.seq_len", "model.max_seq_len"}),
         ({"tokenizer__vocab_size": 4097}, {"tokenizer.vocab_size", "model.vocab_size"}),
-        ({"tokenizer__vocab_size": 256}, {"tokenizer.vocab_size", "tokenizer.byte_fallback"}),
+        ({"tokenizer__vocab_size": 256}, {"tokenizer.vocab_size"}),
         ({"optim__warmup_steps": 501}, {"optim.warmup_steps", "num_steps"}),
         ({"batch__accumulation": 3}, {"batch.size", "batch.accumulation"}),
         ({"data__weights": (1.0,)}, {"data.weights", "data.path"}),

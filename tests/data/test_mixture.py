@@ -1,11 +1,13 @@
 """Mixing keeps every prefix in proportion and needs no state."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxlm.data.mixture import Mixture
+from jaxlm.data.mixture import Mixture, StagedMixture
 from jaxlm.errors import UserError
 
 positive_weights = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=12)
@@ -76,3 +78,37 @@ def test_scale_of_weights_does_not_matter() -> None:
 def test_weight_that_is_no_share_is_refused(weight: float) -> None:
     with pytest.raises(UserError, match=r"data\.weights\[1\] is .*must be a positive number"):
         Mixture.from_weights([1.0, weight])
+
+
+@settings(deadline=None, max_examples=60)
+@given(shares=st.lists(st.integers(1, 50), min_size=1, max_size=6), num_samples=st.integers(0, 700))
+def test_counts_are_those_of_the_first_samples(shares: list[int], num_samples: int) -> None:
+    mixture = Mixture(shares)
+    source, _ = mixture.locate(np.arange(num_samples))
+    expected = np.bincount(source, minlength=len(shares))
+    np.testing.assert_array_equal(mixture.counts(num_samples), expected)
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_a_source_goes_on_where_it_stood_in_the_stage_before(data: st.DataObject) -> None:
+    lengths = data.draw(st.lists(st.integers(1, 60), min_size=1, max_size=4))
+    stage = st.lists(st.sampled_from([0.0, 0.3, 1.0, 7.0]), min_size=3, max_size=3).filter(any)
+    weights = [data.draw(stage) for _ in lengths]
+    first = np.cumsum([0, *lengths[:-1]]).tolist()
+    num_samples = sum(lengths) + 50
+    source, index = StagedMixture(first, weights).locate(np.arange(num_samples))
+    for position in range(3):
+        mine = index[source == position]
+        np.testing.assert_array_equal(mine, np.arange(len(mine)))
+    for number, (start, end) in enumerate(pairwise([*first, num_samples])):
+        shares = np.array(weights[number]) / sum(weights[number])
+        found = np.bincount(source[start:end], minlength=3)
+        assert np.abs(found - shares * (end - start)).max() <= 1 + 1e-6
+        assert not found[shares == 0].any()
+
+
+def test_stages_that_do_not_rise_from_zero_are_refused() -> None:
+    for first in ([1], [0, 5, 5], [0, 9, 3], []):
+        with pytest.raises(ValueError, match="rise from 0"):
+            StagedMixture(first, [[1.0]] * len(first))

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxlm.data.store import StoreWriter, TokenStore
-from jaxlm.data.stream import NO_SAMPLE, Batch, Packing, Stream, sample_digest
+from jaxlm.data.stream import NO_SAMPLE, Batch, Stream, sample_digest
+from jaxlm.data.tables import Packing
 from jaxlm.errors import ExitCode, UserError
 from tests.data.counting_store import SOURCE_STRIDE, transitions, write_counting_store
 

@@ -11,11 +11,11 @@ import pytest
 from jaxlm.config import TrainConfig
 from jaxlm.data import store as store_module
 from jaxlm.data.config import DataConfig
-from jaxlm.data.tokenise import check_tokenizer, plan, tokenise
 from jaxlm.data.store import TokenStore
+from jaxlm.data.tokenise import check_tokenizer, plan, tokenise
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.models.llama import LlamaConfig
-from jaxlm.tokenizers.config import TokenizerConfig
+from jaxlm.tokenizers.config import SentencePieceConfig
 
 Configure = Callable[..., TrainConfig]
 TEXTS = [f"Document {n}:\n\tcafé {n * n}  {'ab ' * (n % 7)}\r\n" for n in range(40)]
@@ -46,7 +46,7 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configure:
                 max_seq_len=8,
             ),
             data=DataConfig(**({"path": ("text.jsonl",)} | (data or {}))),
-            tokenizer=TokenizerConfig(**({"vocab_size": 320} | (tokenizer or {}))),
+            tokenizer=SentencePieceConfig(**({"vocab_size": 320} | (tokenizer or {}))),
         )
 
     return make
@@ -95,14 +95,14 @@ def test_the_tokenizer_sees_training_text_alone(
 ) -> None:
     seen: list[str] = []
 
-    def train(config: TokenizerConfig, passages: list[str], **rest: Any) -> bytes:
+    def train(config: SentencePieceConfig, passages: list[str], **rest: Any) -> bytes:
         seen.extend(passages)
         return original(config, passages, **rest)
 
-    from jaxlm.data import tokenise as module
+    from jaxlm.tokenizers import sentencepiece_training as module
 
-    original = module.train_tokenizer
-    monkeypatch.setattr(module, "train_tokenizer", train)
+    original = module.train_sentencepiece
+    monkeypatch.setattr(module, "train_sentencepiece", train)
     store = tokenise(configure(), quiet)
     assert sorted(seen) == sorted(stored_texts(store, "train"))
 

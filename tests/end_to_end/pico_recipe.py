@@ -10,7 +10,7 @@ from jaxlm.evaluate import EvaluationConfig
 from jaxlm.generate import SamplingConfig
 from jaxlm.models.llama import LlamaConfig
 from jaxlm.optim.config import OptimConfig
-from jaxlm.tokenizers.config import TokenizerConfig
+from jaxlm.tokenizers.config import SentencePieceConfig
 
 
 def get_config() -> TrainConfig:
@@ -29,7 +29,7 @@ def get_config() -> TrainConfig:
             max_seq_len=64,
             rope_theta=10_000.0,
         ),
-        tokenizer=TokenizerConfig(kind="char", vocab_size=64, byte_fallback=False),
+        tokenizer=SentencePieceConfig(kind="char", vocab_size=64, byte_fallback=False),
         data=DataConfig(path=("text/*.txt",)),
         optim=OptimConfig(peak_lr=1e-2, warmup_steps=10),
         checkpoint=CheckpointConfig(every_steps=25),

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxlm.config import TrainConfig
-from jaxlm.data.tokenise import tokenise
 from jaxlm.data.stream import Stream
+from jaxlm.data.tokenise import tokenise
 from jaxlm.layers.compute import resolve
 from jaxlm.monitor.progress import Progress
 from jaxlm.parallel.mesh import make_mesh
@@ -38,7 +38,12 @@ def toy_build(on_step: OnStep, added_losses: dict[int, float] | None = None) -> 
         stream = Stream(store, "train", config.batch.seq_len, config.seed, config.data.packing)
         mesh = make_mesh(config.parallel, jax.devices()[:1])
         places = jax.tree.map(lambda _: NamedSharding(mesh, PartitionSpec()), first_state())
-        state = restored(first_state(), places, config, directory, store, progress)
+        placed = jax.tree.map(
+            lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place),
+            first_state(),
+            places,
+        )
+        state = restored(placed, config, directory, stream, progress)
         state = jax.device_put(first_state(), places) if state is None else state
         numbers = iter(range(int(state.step) + 1, config.num_steps + 1))
 
