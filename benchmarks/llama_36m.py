@@ -10,7 +10,7 @@ from jaxlm.evaluate import EvaluationConfig
 from jaxlm.layers.compute import ComputeConfig
 from jaxlm.models.llama import LlamaConfig
 from jaxlm.optim.config import OptimConfig
-from jaxlm.tokenizers.config import TokenizerConfig
+from jaxlm.tokenizers.config import SentencePieceConfig
 
 NUM_STEPS = 400
 
@@ -32,7 +32,7 @@ def get_config() -> TrainConfig:
             rope_theta=10_000.0,
             tie_embeddings=True,
         ),
-        tokenizer=TokenizerConfig(kind="bpe", vocab_size=16_384),
+        tokenizer=SentencePieceConfig(kind="bpe", vocab_size=16_384),
         optim=OptimConfig(peak_lr=3e-4, warmup_steps=10, clip_norm=1.0),
         compute=ComputeConfig(dtype="float32"),
         checkpoint=CheckpointConfig(every_steps=NUM_STEPS),

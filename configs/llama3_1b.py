@@ -19,7 +19,7 @@ from jaxlm.layers.positions import Llama3RopeScaling
 from jaxlm.models.llama import LlamaConfig
 from jaxlm.optim.config import OptimConfig
 from jaxlm.parallel.mesh import ParallelConfig
-from jaxlm.tokenizers.config import TokenizerConfig
+from jaxlm.tokenizers.config import SentencePieceConfig
 
 MODEL = LlamaConfig(
     vocab_size=128_256,
@@ -43,7 +43,7 @@ def get_config() -> TrainConfig:
         batch=BatchConfig(size=256, seq_len=8192, accumulation=4),
         model=MODEL,
         # 256 rows of the embedding stay free for special tokens, as in the published model.
-        tokenizer=TokenizerConfig(kind="bpe", vocab_size=128_000, training_bytes=500_000_000),
+        tokenizer=SentencePieceConfig(kind="bpe", vocab_size=128_000, training_bytes=500_000_000),
         data=DataConfig(path=("corpus/*.jsonl.gz",), validation_fraction=0.001),
         optim=OptimConfig(peak_lr=3e-4, warmup_steps=1000),
         compute=ComputeConfig(dtype="bfloat16", remat="full"),

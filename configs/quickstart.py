@@ -13,19 +13,19 @@ from jaxlm.evaluate import EvaluationConfig
 from jaxlm.generate import SamplingConfig
 from jaxlm.models.llama import LlamaConfig
 from jaxlm.optim.config import OptimConfig
-from jaxlm.tokenizers.config import TokenizerConfig
+from jaxlm.tokenizers.config import SentencePieceConfig
 
 
 def get_config() -> TrainConfig:
     return TrainConfig(
         name="quickstart",
-        num_steps=500,
-        batch=BatchConfig(size=8, seq_len=128),
+        num_steps=900,
+        batch=BatchConfig(size=4, seq_len=128),
         model=LlamaConfig(
             vocab_size=4096,
             d_model=192,
-            d_ff=512,
-            num_layers=4,
+            d_ff=384,
+            num_layers=3,
             num_heads=6,
             num_kv_heads=2,
             head_dim=32,
@@ -33,8 +33,8 @@ def get_config() -> TrainConfig:
             rope_theta=10_000.0,
             tie_embeddings=True,
         ),
-        tokenizer=TokenizerConfig(kind="bpe", vocab_size=4096),
-        optim=OptimConfig(peak_lr=4e-3, warmup_steps=40),
-        evaluation=EvaluationConfig(every_steps=125, max_batches=32),
+        tokenizer=SentencePieceConfig(kind="bpe", vocab_size=4096),
+        optim=OptimConfig(peak_lr=4e-3, warmup_steps=40, final_lr_ratio=0.02),
+        evaluation=EvaluationConfig(every_steps=450, max_batches=32),
         sampling=SamplingConfig(prompts=("def main(", "class Queue:", "Return the number of")),
     )

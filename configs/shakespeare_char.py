@@ -16,7 +16,7 @@ from jaxlm.generate import SamplingConfig
 from jaxlm.layers.compute import ComputeConfig
 from jaxlm.models.llama import LlamaConfig
 from jaxlm.optim.config import OptimConfig
-from jaxlm.tokenizers.config import TokenizerConfig
+from jaxlm.tokenizers.config import SentencePieceConfig
 
 
 def get_config() -> TrainConfig:
@@ -37,7 +37,7 @@ def get_config() -> TrainConfig:
             tie_embeddings=True,
         ),
         # Every character of the text is a piece of its own, so none is left to spell as bytes.
-        tokenizer=TokenizerConfig(kind="char", vocab_size=128, byte_fallback=False),
+        tokenizer=SentencePieceConfig(kind="char", vocab_size=128, byte_fallback=False),
         data=DataConfig(
             path=("tinyshakespeare.txt",), validation_fraction=0.1, packing="concatenate"
         ),

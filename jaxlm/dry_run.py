@@ -28,7 +28,7 @@ def dry_run(loaded: Loaded) -> int:
       UserError: The data cannot be prepared. Raised last, since the rest can be told without it.
     """
     print(describe(loaded), end="\n\n", flush=True)
-    print("\n".join(["Data", *(f"  {line}" for line in prepare.plan(loaded.config))]))
+    print("\n".join(["Data", *(f"  {line}" for line in tokenise.plan(loaded.config))]))
     return 0
 
 

@@ -1,6 +1,10 @@
 """The second pass over the text: token ids into the store."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +17,9 @@ from jaxlm.data.store import SourceWriter, StoreWriter
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.tokenizers.base import Tokenizer
 
-_BATCH_CHARACTERS = 1 << 22
+_BATCH_CHARACTERS = 1 << 20
+
+_Batch = list[tuple[Split, str]]
 
 
 @dataclass(kw_only=True)
@@ -41,8 +47,12 @@ def encode_sources(
     scan: Scan,
     tokenizer: Tokenizer,
     progress: Progress,
+    num_workers: int | None = None,
 ) -> dict[str, Encoded]:
     """Reads every source again and writes both of its splits.
+
+    Threads encode, since the libraries behind the tokenizers let others run meanwhile; the order of
+    the documents does not depend on their number.
 
     Args:
       writer: The store that is being made.
@@ -51,30 +61,50 @@ def encode_sources(
       scan: The first pass over the same sources.
       tokenizer: Turns text into ids.
       progress: Told bytes of text done and in all.
+      num_workers: Threads; by default as many as there are cores.
 
     Raises:
       UserError: The text is no longer what the first pass read (exit 77).
     """
     total = sum(sum(counts.num_bytes.values()) for counts in scan.counts.values())
     done = 0
-    results = {source.name: Encoded() for source in sources}
+    encoded = {source.name: Encoded() for source in sources}
     for source in sources:
         writers = {s: writer.add_source(s, source.name, weights[source.name]) for s in SPLITS}
-        for texts in _batches(split_texts(source, scan.rules[source.name])):
-            done += _append(writers, texts, tokenizer, results[source.name])
-            progress("encode", done, total)
+        # Closed, so that a failure leaves no file open and no thread at work.
+        with (
+            closing(_batches(split_texts(source, scan.rules[source.name]))) as batches,
+            closing(_encode(batches, tokenizer, num_workers or os.cpu_count() or 1)) as results,
+        ):
+            for texts, ids in results:
+                done += _append(writers, texts, ids, tokenizer, encoded[source.name])
+                progress("encode", done, total)
     if done != total:
         raise UserError(
             f"data.path: the files changed while they were read ({total:,} bytes of text at first, "
             f"{done:,} the second time); start again when nothing writes to them",
             ExitCode.UNUSABLE,
         )
-    return results
+    return encoded
 
 
-def _batches(texts: Iterator[tuple[Split, str]]) -> Iterator[list[tuple[Split, str]]]:
-    """Groups texts to about four million characters, so that threads have work."""
-    batch: list[tuple[Split, str]] = []
+def _encode(
+    batches: Iterable[_Batch], tokenizer: Tokenizer, num_workers: int
+) -> Generator[tuple[_Batch, list[np.ndarray]], None, None]:
+    """Batches with their ids, in order; one more batch than there are workers is under way."""
+    with ThreadPoolExecutor(num_workers, "encode") as pool:
+        pending: deque[tuple[_Batch, Future[list[np.ndarray]]]] = deque()
+        for batch in batches:
+            pending.append((batch, pool.submit(tokenizer.encode_batch, [t for _, t in batch])))
+            if len(pending) > num_workers:
+                first, future = pending.popleft()
+                yield first, future.result()
+        yield from ((first, future.result()) for first, future in pending)
+
+
+def _batches(texts: Iterator[tuple[Split, str]]) -> Generator[_Batch, None, None]:
+    """Groups texts to about a million characters, so that a thread has work."""
+    batch: _Batch = []
     size = 0
     for split, text in texts:
         batch.append((split, text))
@@ -88,12 +118,12 @@ def _batches(texts: Iterator[tuple[Split, str]]) -> Iterator[list[tuple[Split, s
 
 def _append(
     writers: dict[Split, SourceWriter],
-    texts: list[tuple[Split, str]],
+    texts: _Batch,
+    encoded: list[np.ndarray],
     tokenizer: Tokenizer,
     result: Encoded,
 ) -> int:
-    """Encodes texts, appends each to its split and returns their bytes."""
-    encoded = tokenizer.encode_batch([text for _, text in texts])
+    """Appends each text's ids to its split and returns the bytes of the texts."""
     sizes = [len(text.encode()) for _, text in texts]
     for split, split_writer in writers.items():
         chosen = [index for index, (own, _) in enumerate(texts) if own == split]

@@ -9,14 +9,14 @@ import json
 import sys
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import sentencepiece
-
 from jaxlm import tokenizers
 from jaxlm.config import TrainConfig
+from jaxlm.data.config import DataConfig
 from jaxlm.data.encode import Encoded, encode_sources, token_dtype
 from jaxlm.data.scan import Notify, Progress, Scan, scan_sources
 from jaxlm.data.sources import TextSource, find_sources, fixed_weights
@@ -25,11 +25,19 @@ from jaxlm.data.staging import remove_abandoned, staged_directory
 from jaxlm.data.store import FORMAT_VERSION, TOKENIZER_FILE, StoreWriter, TokenStore
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.tokenizers.base import Tokenizer
-from jaxlm.tokenizers.sentencepiece import SentencePieceTokenizer
-from jaxlm.tokenizers.training import check_fits, train_tokenizer
+from jaxlm.tokenizers.config import TokenizerConfig
 
 # What changes rows but not tokens, or only where the store lies.
-_NOT_IN_DIGEST = ("path", "packing", "store_dir")
+_NOT_IN_DIGEST = (
+    "path",
+    "packing",
+    "store_dir",
+    "stores",
+    "stages",
+    "temperature",
+    "subword_alpha",
+    "subword_nbest",
+)
 
 
 def print_notice(message: str) -> None:
@@ -41,16 +49,51 @@ def no_progress(phase: str, done: int, total: int) -> None:
     """Shows nothing."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoreOrder:
+    """What a token store is made of.
+
+    Attributes:
+      name: Beginning of its directory's name.
+      sources: The text.
+      data: How it is divided and where the store lies.
+      tokenizer: What makes tokens.
+      max_pieces: Ids that the tokenizer may have.
+    """
+
+    name: str
+    sources: tuple[TextSource, ...]
+    data: DataConfig
+    tokenizer: TokenizerConfig
+    max_pieces: int
+
+
 def tokenise(
     config: TrainConfig, notify: Notify = print_notice, progress: Progress = no_progress
 ) -> TokenStore:
     """Makes the token store of a run, or opens the one that an earlier run made.
 
+    Args:
+      config: The run; `data`, `tokenizer` and `model.vocab_size` count.
+      notify: As in `make_store`.
+      progress: As in `make_store`.
+
+    Raises:
+      UserError: The text, the settings or the disk do not allow it.
+    """
+    return make_store(_order(config), notify, progress)
+
+
+def make_store(
+    order: StoreOrder, notify: Notify = print_notice, progress: Progress = no_progress
+) -> TokenStore:
+    """Makes a token store, or opens the one that is there.
+
     The store is built under another name and renamed when complete; a build may be killed at any
     moment and started again.
 
     Args:
-      config: The run; `data`, `tokenizer` and `model.vocab_size` count.
+      order: What it is made of.
       notify: Told a line about what is done and about all that is left out.
       progress: Told (phase, done, total) in bytes of text; total is 0 where it is not known yet.
         Phases in order: `read`, `tokenizer`, `encode`, `write`.
@@ -58,18 +101,16 @@ def tokenise(
     Raises:
       UserError: The text, the settings or the disk do not allow it.
     """
-    sources = find_sources(config.data)
-    _check_vocab_size(config)
-    target = _store_directory(config, sources)
+    target = _store_directory(order)
     store = _open_existing(target, notify)
     if store is None:
         for path in remove_abandoned(target.parent):
             notify(f"data: removed {path}, left by a build that was killed")
         with staged_directory(target) as directory:
-            _build(directory, config, sources, notify, progress)
+            _build(directory, order, notify, progress)
         store = TokenStore.open(target, verify="size")
         notify(f"data: made {target}: {_describe(store)}")
-    check_fits(store.manifest["extra"]["tokenizer"]["vocab_size"], _model_vocab_size(config))
+    check_fits(store.manifest["extra"]["tokenizer"]["vocab_size"], order.max_pieces)
     return store
 
 
@@ -79,21 +120,22 @@ def plan(config: TrainConfig) -> list[str]:
     Raises:
       UserError: The settings do not fit one another, or a source has no files.
     """
-    sources = find_sources(config.data)
-    _check_vocab_size(config)
-    target = _store_directory(config, sources)
+    if config.data.stores:
+        return [f"data: store {entry}" for entry in config.data.stores]
+    order = _order(config)
+    target = _store_directory(order)
     lines = [
         f"data: source {source.name}: {len(source.files):,} files, "
         f"{source.num_bytes / 1e6:.1f} MB ({source.entry})"
-        for source in sources
+        for source in order.sources
     ]
     settings = config.tokenizer
     if settings.path:
         lines.append(f"tokenizer: {settings.path}")
     else:
         lines.append(
-            f"tokenizer: {settings.kind}, up to {settings.vocab_size:,} pieces, to be trained on "
-            f"up to {settings.training_bytes / 1e6:.1f} MB of the training text"
+            f"tokenizer: {type(settings).__name__}, up to {settings.vocab_size:,} pieces, to be "
+            f"trained on up to {settings.training_bytes / 1e6:.1f} MB of the training text"
         )
     lines.append(f"data: {'reuses' if target.exists() else 'would make'} {target}")
     return lines
@@ -119,30 +161,55 @@ def check_tokenizer(store: TokenStore, fingerprint: str) -> None:
         )
 
 
-def _model_vocab_size(config: TrainConfig) -> int:
-    return int(config.model.vocab_size)
+def check_fits(num_pieces: int, max_pieces: int) -> None:
+    """Refuses a tokenizer with ids that the model's embedding does not have.
+
+    Raises:
+      UserError: There are more pieces than `max_pieces`.
+    """
+    if num_pieces > max_pieces:
+        raise UserError(
+            f"the tokenizer has {num_pieces:,} pieces (tokenizer.vocab_size) but the model embeds "
+            f"only {max_pieces:,} (model.vocab_size); set tokenizer.vocab_size={max_pieces} or "
+            f"model.vocab_size={num_pieces}"
+        )
 
 
-def _check_vocab_size(config: TrainConfig) -> None:
-    """Fails before any work; `char` and files show their size only later."""
-    if config.tokenizer.kind != "char" and not config.tokenizer.path:
-        check_fits(config.tokenizer.vocab_size, _model_vocab_size(config))
+def _order(config: TrainConfig) -> StoreOrder:
+    """The store of a run; what cannot fit fails here, before any work."""
+    sources = find_sources(config.data)
+    max_pieces = int(config.model.vocab_size)
+    most = config.tokenizer.most_ids()  # `char` and files show their size only later
+    if most is not None and not config.tokenizer.path:
+        check_fits(most, max_pieces)
+    return StoreOrder(
+        name=config.name,
+        sources=sources,
+        data=config.data,
+        tokenizer=config.tokenizer,
+        max_pieces=max_pieces,
+    )
 
 
-def _store_directory(config: TrainConfig, sources: Sequence[TextSource]) -> Path:
-    tokenizer = asdict(config.tokenizer)
+def _store_directory(order: StoreOrder) -> Path:
+    tokenizer = asdict(order.tokenizer) | {"type": type(order.tokenizer).__name__}
     if path := tokenizer.pop("path"):
         tokenizer = {"fingerprint": tokenizers.load(path).fingerprint}
-    data = {k: v for k, v in asdict(config.data).items() if k not in _NOT_IN_DIGEST}
+    data = {k: v for k, v in asdict(order.data).items() if k not in _NOT_IN_DIGEST}
     identity = {
         "format": FORMAT_VERSION,
         "data": data,
         "tokenizer": tokenizer,
-        "sources": {source.name: source.listing for source in sources},
-        "sentencepiece": sentencepiece.__version__,
+        "sources": {source.name: source.listing for source in order.sources},
+        "libraries": _libraries(),
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    return Path(config.data.store_dir) / f"{config.name}-{digest[:12]}"
+    return Path(order.data.store_dir) / f"{order.name}-{digest[:12]}"
+
+
+def _libraries() -> dict[str, str]:
+    """Versions of what trains tokenizers and encodes text."""
+    return {name: version(name) for name in ("sentencepiece", "tokenizers")}
 
 
 def _open_existing(target: Path, notify: Notify) -> TokenStore | None:
@@ -154,57 +221,52 @@ def _open_existing(target: Path, notify: Notify) -> TokenStore | None:
     return store
 
 
-def _build(
-    directory: Path,
-    config: TrainConfig,
-    sources: Sequence[TextSource],
-    notify: Notify,
-    progress: Progress,
-) -> None:
+def _build(directory: Path, order: StoreOrder, notify: Notify, progress: Progress) -> None:
     scan = scan_sources(
-        sources,
-        config.data,
-        sample_bytes=0 if config.tokenizer.path else config.tokenizer.training_bytes,
+        order.sources,
+        order.data,
+        sample_bytes=0 if order.tokenizer.path else order.tokenizer.training_bytes,
         notify=notify,
         progress=progress,
     )
-    tokenizer = _make_tokenizer(config, scan, notify, progress)
+    tokenizer = _make_tokenizer(order, scan, notify, progress)
     tokenizer.save(directory / TOKENIZER_FILE)
     writer = StoreWriter(directory, token_dtype(tokenizer))
-    weights = _weights(config, sources, scan)
-    encoded = encode_sources(writer, sources, weights, scan, tokenizer, progress)
+    weights = _weights(order.data, order.sources, scan)
+    encoded = encode_sources(writer, order.sources, weights, scan, tokenizer, progress)
     _report_unknown(encoded, notify)
     progress("write", 0, 1)
     writer.finish(_provenance(tokenizer, scan, encoded))
     progress("write", 1, 1)
 
 
-def _make_tokenizer(
-    config: TrainConfig, scan: Scan, notify: Notify, progress: Progress
-) -> Tokenizer:
+def _make_tokenizer(order: StoreOrder, scan: Scan, notify: Notify, progress: Progress) -> Tokenizer:
     """Loads or trains the tokenizer."""
-    if config.tokenizer.path:
-        tokenizer = SentencePieceTokenizer.load(config.tokenizer.path)
-        check_fits(tokenizer.vocab_size, _model_vocab_size(config))
-        if not tokenizer.is_lossless():
-            notify(f"tokenizer: {config.tokenizer.path} changes text: some of it will be lost")
-        return tokenizer
+    if order.tokenizer.path:
+        tokenizer, name = tokenizers.load(order.tokenizer.path), order.tokenizer.path
+    else:
+        tokenizer = _train_tokenizer(order, scan, notify, progress)
+        name = type(order.tokenizer).__name__
+    check_fits(tokenizer.vocab_size, order.max_pieces)
+    if not tokenizer.is_lossless():
+        notify(f"tokenizer: {name} changes text: some of it may be lost")
+    return tokenizer
+
+
+def _train_tokenizer(
+    order: StoreOrder, scan: Scan, notify: Notify, progress: Progress
+) -> Tokenizer:
     size = sum(len(passage.encode()) for passage in scan.passages)
     progress("tokenizer", 0, size)
-    model = train_tokenizer(
-        config.tokenizer,
-        scan.passages,
-        max_pieces=_model_vocab_size(config),
-        notify=notify,
-    )
+    tokenizer = order.tokenizer.train(scan.passages, order.max_pieces, notify)
     progress("tokenizer", size, size)
-    return SentencePieceTokenizer(model)
+    return tokenizer
 
 
-def _weights(config: TrainConfig, sources: Sequence[TextSource], scan: Scan) -> dict[str, float]:
+def _weights(data: DataConfig, sources: Sequence[TextSource], scan: Scan) -> dict[str, float]:
     """Shares that sum to 1; where none are given, as the training text is divided."""
     sizes = [float(scan.counts[source.name].num_bytes["train"]) for source in sources]
-    weights = fixed_weights(config.data) or sizes
+    weights = fixed_weights(data) or sizes
     return {
         source.name: weight / sum(weights) for source, weight in zip(sources, weights, strict=True)
     }
@@ -215,8 +277,8 @@ def _report_unknown(encoded: dict[str, Encoded], notify: Notify) -> None:
         if result.num_unknown:
             notify(
                 f"tokenizer: {result.num_unknown:,} of {result.num_tokens:,} tokens of {name} are "
-                "unknown characters, which decode to nothing; tokenizer.byte_fallback=true keeps "
-                "them"
+                "unknown characters, which are lost; tokenizer.byte_fallback=true or a byte-level "
+                "tokenizer keeps them"
             )
 
 
@@ -230,7 +292,7 @@ def _provenance(tokenizer: Tokenizer, scan: Scan, encoded: dict[str, Encoded]) -
         },
         "versions": {
             "python": sys.version.split()[0],
-            "sentencepiece": sentencepiece.__version__,
+            **_libraries(),
             "unicode": unicodedata.unidata_version,
         },
         "sources": {

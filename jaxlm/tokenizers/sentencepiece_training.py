@@ -8,7 +8,7 @@ from typing import Any
 import sentencepiece
 
 from jaxlm.errors import ExitCode, UserError
-from jaxlm.tokenizers.config import TokenizerConfig
+from jaxlm.tokenizers.config import SentencePieceConfig
 from jaxlm.tokenizers.sentencepiece import SPACE_MARK
 
 # SentencePiece learns no line feed and no tab (its trainer reads lines and reserves the tab), so
@@ -30,8 +30,8 @@ _LOSSLESS = {
 _CONTROLS = {"unk_id": 0, "bos_id": 1, "eos_id": 2, "pad_id": 3}
 
 
-def train_tokenizer(
-    config: TokenizerConfig,
+def train_sentencepiece(
+    config: SentencePieceConfig,
     passages: Sequence[str],
     *,
     max_pieces: int,
@@ -70,17 +70,7 @@ def train_tokenizer(
     return model
 
 
-def check_fits(num_pieces: int, max_pieces: int) -> None:
-    """Refuses a tokenizer with ids that the model's embedding does not have."""
-    if num_pieces > max_pieces:
-        raise UserError(
-            f"the tokenizer has {num_pieces:,} pieces (tokenizer.vocab_size) but the model embeds "
-            f"only {max_pieces:,} (model.vocab_size); set tokenizer.vocab_size={max_pieces} or "
-            f"model.vocab_size={num_pieces}"
-        )
-
-
-def _run_trainer(config: TokenizerConfig, sentences: Iterable[str]) -> bytes:
+def _run_trainer(config: SentencePieceConfig, sentences: Iterable[str]) -> bytes:
     sentencepiece.set_min_log_level(3)
     output = io.BytesIO()
     try:
@@ -92,7 +82,7 @@ def _run_trainer(config: TokenizerConfig, sentences: Iterable[str]) -> bytes:
     return output.getvalue()
 
 
-def _settings(config: TokenizerConfig) -> dict[str, Any]:
+def _settings(config: SentencePieceConfig) -> dict[str, Any]:
     return (
         _LOSSLESS
         | _CONTROLS
@@ -114,12 +104,12 @@ def _settings(config: TokenizerConfig) -> dict[str, Any]:
     )
 
 
-def _symbols(config: TokenizerConfig) -> tuple[str, ...]:
+def _symbols(config: SentencePieceConfig) -> tuple[str, ...]:
     return _SINGLE_WHITE_SPACE if config.kind == "char" else _WHITE_SPACE_RUNS
 
 
 def _check_characters(
-    config: TokenizerConfig,
+    config: SentencePieceConfig,
     sentences: Sequence[str],
     max_pieces: int,
     notify: Callable[[str], None],
@@ -143,7 +133,7 @@ def _check_characters(
         notify(f"{found} tokenizer.vocab_size={config.vocab_size:,}; the rarest become bytes")
 
 
-def _explain(config: TokenizerConfig, error: str) -> str:
+def _explain(config: SentencePieceConfig, error: str) -> str:
     too_small = _TOO_SMALL.search(error)
     if too_small is None:
         return f"SentencePiece cannot train on this text: {error}"
