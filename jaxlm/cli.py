@@ -13,6 +13,10 @@ COMMANDS = {
     "train": "train the model that a recipe describes",
     "generate": "sample text from a trained model",
     "evaluate": "loss, perplexity and bits per byte on held-out data",
+    "data.prepare": "raw documents to a clean corpus, a token store and a report",
+    "data.analyse": "statistics of text, as a page and as JSON",
+    "data": "verify, view, compare, export and import token stores",
+    "tokenizers": "train, compare, extend and export tokenizers",
 }
 """One line for each module that may be an entry point."""
 
@@ -24,10 +28,12 @@ def commands(package: Path | None = None) -> dict[str, str]:
       package: Folder of the package; that of jaxlm by default.
     """
     folder = Path(jaxlm.__file__).parent if package is None else package
-    return {name: line for name, line in COMMANDS.items() if _is_runnable(folder / f"{name}.py")}
+    return {name: line for name, line in COMMANDS.items() if _is_runnable(folder, name)}
 
 
-def _is_runnable(module: Path) -> bool:
+def _is_runnable(folder: Path, name: str) -> bool:
+    path = folder.joinpath(*name.split("."))
+    module = path / "__main__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
     return module.is_file() and '__name__ == "__main__"' in module.read_text(encoding="utf-8")
 
 
@@ -57,7 +63,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _usage(available: dict[str, str]) -> str:
-    lines = [f"  {name:<10}{line}" for name, line in available.items()]
+    lines = [f"  {name:<14}{line}" for name, line in available.items()]
     return "\n".join(
         [
             "usage: jaxlm COMMAND [ARGUMENT ...]",

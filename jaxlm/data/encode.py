@@ -19,7 +19,8 @@ from jaxlm.tokenizers.base import Tokenizer
 
 _BATCH_CHARACTERS = 1 << 20
 
-_Batch = list[tuple[Split, str]]
+# Split, document's id and text.
+_Batch = list[tuple[Split, str, str]]
 
 
 @dataclass(kw_only=True)
@@ -95,20 +96,22 @@ def _encode(
     with ThreadPoolExecutor(num_workers, "encode") as pool:
         pending: deque[tuple[_Batch, Future[list[np.ndarray]]]] = deque()
         for batch in batches:
-            pending.append((batch, pool.submit(tokenizer.encode_batch, [t for _, t in batch])))
+            pending.append(
+                (batch, pool.submit(tokenizer.encode_batch, [text for *_, text in batch]))
+            )
             if len(pending) > num_workers:
                 first, future = pending.popleft()
                 yield first, future.result()
         yield from ((first, future.result()) for first, future in pending)
 
 
-def _batches(texts: Iterator[tuple[Split, str]]) -> Generator[_Batch, None, None]:
+def _batches(texts: Iterator[tuple[Split, str, str]]) -> Generator[_Batch, None, None]:
     """Groups texts to about a million characters, so that a thread has work."""
     batch: _Batch = []
     size = 0
-    for split, text in texts:
-        batch.append((split, text))
-        size += len(text)
+    for part in texts:
+        batch.append(part)
+        size += len(part[-1])
         if size >= _BATCH_CHARACTERS:
             yield batch
             batch, size = [], 0
@@ -124,12 +127,13 @@ def _append(
     result: Encoded,
 ) -> int:
     """Appends each text's ids to its split and returns the bytes of the texts."""
-    sizes = [len(text.encode()) for _, text in texts]
+    sizes = [len(text.encode()) for *_, text in texts]
     for split, split_writer in writers.items():
-        chosen = [index for index, (own, _) in enumerate(texts) if own == split]
+        chosen = [index for index, (own, *_) in enumerate(texts) if own == split]
         split_writer.append(
             [_frame(encoded[index], tokenizer) for index in chosen],
             [sizes[index] for index in chosen],
+            [texts[index][1] for index in chosen],
         )
     for ids in encoded:
         result.num_tokens += len(ids) + 2

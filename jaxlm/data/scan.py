@@ -104,11 +104,11 @@ def scan_sources(
     return Scan(rules=rules, counts=counts, bad=bad, passages=passages)
 
 
-def split_texts(source: TextSource, rule: SplitRule) -> Iterator[tuple[Split, str]]:
-    """Reads a source again and yields the texts that `scan_sources` counted."""
+def split_texts(source: TextSource, rule: SplitRule) -> Iterator[tuple[Split, str, str]]:
+    """Reads a source again; yields split, document's id and text of all that was counted."""
     for record in source.read():
         if not isinstance(record, BadDocument) and record.text:
-            yield from rule.parts(record)
+            yield from ((split, record.id, text) for split, text in rule.parts(record))
 
 
 def _make_rules(sources: Sequence[TextSource], config: DataConfig) -> dict[str, SplitRule]:

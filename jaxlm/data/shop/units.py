@@ -13,6 +13,8 @@ from jaxlm.errors import UserError
 
 # A worker holds several documents of this size; a longer text file is cut.
 MAX_DOCUMENT_BYTES = 1 << 24
+# Work goes by tables of this size, several of which a worker holds in one form or another.
+_TABLE_BYTES = 1 << 22
 # The embedded corpus is two sources, each by a name of its own.
 EMBEDDED = {"stdlib:code": "code", "stdlib:prose": "prose"}
 
@@ -76,7 +78,12 @@ def read_unit(unit: Unit, source: SourceConfig) -> Iterator[tuple[pa.Table, list
     )
     for file in unit.files:
         yield from read_tables(
-            file.location, file.id, source=source.name, options=options, version=file.version
+            file.location,
+            file.id,
+            source=source.name,
+            options=options,
+            version=file.version,
+            table_bytes=_TABLE_BYTES,
         )
 
 
