@@ -87,8 +87,13 @@ class ClusterEngine:
             frame = frame.join(others, on="number", how="anti")
         counts = frame.groupby("value").agg(daft.col("number").count().alias("documents"))
         shared = counts.where(daft.col("documents") >= least).select("value")
-        found = frame.join(shared, on="value", how="semi").sort(["value", "number"])
-        return found.to_arrow()
+        found = frame.join(shared, on="value", how="semi").to_arrow()
+        # What is shared is little, and Daft 0.7 cannot sort binary values of one size.
+        if pa.types.is_fixed_size_binary(found["value"].type):
+            found = found.set_column(0, "value", found["value"].cast(pa.binary()))
+        return found.select(["value", "number"]).sort_by(
+            [("value", "ascending"), ("number", "ascending")]
+        )
 
     def close(self) -> None:
         """Leaves the cluster."""
