@@ -19,8 +19,8 @@ from jaxlm.tokenizers.config import SentencePieceConfig
 def get_config() -> TrainConfig:
     return TrainConfig(
         name="quickstart",
-        num_steps=900,
-        batch=BatchConfig(size=4, seq_len=128),
+        num_steps=700,
+        batch=BatchConfig(size=8, seq_len=64),
         model=LlamaConfig(
             vocab_size=4096,
             d_model=192,
@@ -35,6 +35,6 @@ def get_config() -> TrainConfig:
         ),
         tokenizer=SentencePieceConfig(kind="bpe", vocab_size=4096),
         optim=OptimConfig(peak_lr=4e-3, warmup_steps=40, final_lr_ratio=0.02),
-        evaluation=EvaluationConfig(every_steps=450, max_batches=32),
+        evaluation=EvaluationConfig(every_steps=350, max_batches=32),
         sampling=SamplingConfig(prompts=("def main(", "class Queue:", "Return the number of")),
     )

@@ -19,7 +19,6 @@ from benchmarks.llama_36m import get_config
 from benchmarks.timing import Window
 from jaxlm.config import BatchConfig, TrainConfig
 from jaxlm.models.base import num_params
-from jaxlm.monitor.progress import Progress
 from jaxlm.optim.adamw import make_optimizer
 from jaxlm.optim.config import OptimConfig
 from jaxlm.parallel.mesh import ParallelConfig, make_mesh
@@ -59,6 +58,8 @@ def bare() -> BareStep:
 def test_every_benchmark_can_be_imported(path: Path) -> None:
     if path.stem == "torch_step" and not HAS_TORCH:
         pytest.skip(NO_TORCH)
+    if path.stem == "datatrove_job":
+        pytest.importorskip("datatrove", reason="the peer has an environment of its own")
     importlib.import_module(f"benchmarks.{path.stem}")
 
 
@@ -79,8 +80,8 @@ def test_the_bare_step_is_the_program_that_training_runs(bare: BareStep) -> None
             abstract,
             places,
         )
-        with Progress(TINY.num_steps, 1) as progress:
-            trained: Any = compiled_step(TINY, model, optimizer, mesh, placed, places, progress)
+        trained: Any
+        trained, _ = compiled_step(TINY, model, optimizer, mesh, placed)
     assert program(trained) == program(bare.compiled)
 
 

@@ -22,6 +22,8 @@ CHANGEABLE = (
     "sampling.",
     "monitor.",
     "compute.dtype",
+    "data.stages",
+    "data.stores",
     "compute.attention",
     "compute.remat",
     "compute.scan_layers",

@@ -114,7 +114,7 @@ def test_every_number_has_a_range(config: TrainConfig) -> None:
         ({"batch__seq_len": 257}, {"batch.seq_len", "model.max_seq_len"}),
         ({"tokenizer__vocab_size": 4097}, {"tokenizer.vocab_size", "model.vocab_size"}),
         ({"tokenizer__vocab_size": 256}, {"tokenizer.vocab_size"}),
-        ({"optim__warmup_steps": 501}, {"optim.warmup_steps", "num_steps"}),
+        ({"optim__warmup_steps": 100_000}, {"optim.warmup_steps", "num_steps"}),
         ({"batch__accumulation": 3}, {"batch.size", "batch.accumulation"}),
         ({"data__weights": (1.0,)}, {"data.weights", "data.path"}),
         ({"parallel__fsdp": -1}, {"parallel.data", "parallel.fsdp"}),
