@@ -69,8 +69,7 @@ def build(config: TrainConfig, directory: RunDirectory, progress: Progress) -> P
         stores = open_data(config, progress)
         store = stores[0]
         keep_tokenizer(store, directory)
-        stream = open_stream(config, stores)
-        directory.write_json("data.json", summary(stores, stream))
+        stream = open_stream(config, stores, notify=progress.note)
     mesh = make_mesh(config.parallel)
     device = mesh.devices.flat[0]
     compute = resolve(config.compute, device)
@@ -102,6 +101,7 @@ def build(config: TrainConfig, directory: RunDirectory, progress: Progress) -> P
             train_step, seconds = training.result()
             eval_step = evaluation.result()
     progress.note(f"training step compiled in {seconds:.1f} s")
+    directory.write_json("data.json", summary(stores, stream))
     return Parts(store, stream, mesh, model, state, train_step, eval_step)
 
 
@@ -133,7 +133,7 @@ def summary(stores: Sequence[TokenStore], stream: Stream) -> dict[str, Any]:
         "rows_per_epoch": stream.num_rows,
         "fill": round(stream.fill, 5),
         "tokenizer": store.manifest["extra"]["tokenizer"],
-        "bad_documents": len(store.manifest["extra"]["bad_documents"]),
+        "bad_documents": len(store.manifest["extra"].get("bad_documents", [])),
         **splits,
     }
 

@@ -81,13 +81,15 @@ def run(config: TrainConfig, path: Path, command: str) -> int:
             progress.note(f"this run is finished; its report: {directory.report}")
             return ExitCode.DONE
         progress.note(f"run directory {path}")
-        directory.write_json("config.json", to_json(config))
-        directory.write_text("command.txt", command + "\n")
-        directory.write_json("versions.json", versions())
+        resumes = directory.has_checkpoints()
+        if not resumes:
+            describe(config, directory, command)
         parameters = num_params(config.model)
         directory.write_status("running", directory.step(), num_parameters=parameters)
         try:
             parts = build(config, directory, progress)
+            if resumes:  # a resume that is refused leaves the description of what was trained
+                describe(config, directory, command)
             code = train(config, parts, directory, progress, interruption)
         except BaseException as error:
             with contextlib.suppress(Exception):  # what went wrong first is what to tell
@@ -97,6 +99,13 @@ def run(config: TrainConfig, path: Path, command: str) -> int:
             raise
         progress.note(f"report: {write_report(path)}")
         return code
+
+
+def describe(config: TrainConfig, directory: RunDirectory, command: str) -> None:
+    """Writes what the run is: its configuration, what resumes it, and the versions it runs on."""
+    directory.write_json("config.json", to_json(config))
+    directory.write_text("command.txt", command + "\n")
+    directory.write_json("versions.json", versions())
 
 
 def train(
@@ -167,7 +176,7 @@ def opened(
             progress,
             list(parts.mesh.devices.flat),
             parts.model.compute.dtype.name,
-            parts.store.digest,
+            parts.stream.digest_before,
             start,
         )
         stack.enter_context(contextlib.closing(log))
@@ -178,6 +187,8 @@ def opened(
             batch_size=config.batch.size,
             start_step=start,
             num_steps=config.num_steps - start,
+            host=jax.process_index(),
+            num_hosts=jax.process_count(),
         )
         stack.enter_context(contextlib.closing(batches))
         yield log, writer, batches

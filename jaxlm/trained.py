@@ -11,7 +11,6 @@ import jax
 from jaxlm.checkpoint.fallback import newest_good
 from jaxlm.checkpoint.restore import restore
 from jaxlm.config import TrainConfig
-from jaxlm.data.stages import open_stores
 from jaxlm.data.store import TokenStore
 from jaxlm.data.tokenise import check_tokenizer, tokenise
 from jaxlm.errors import ExitCode, UserError
@@ -60,18 +59,30 @@ def load_run(path: Path) -> TrainedRun:
 
 
 def open_store(path: Path, run: TrainedRun) -> TokenStore:
-    """Opens the token store that a run was trained on, or prepares it again where it is gone."""
+    """Opens the token store that a run was trained on, or prepares it again where it is gone.
+
+    Raises:
+      UserError: What is there now is not what the run was trained on.
+    """
     try:
-        known = Path(json.loads((path / "data.json").read_text("utf-8"))["store"])
-    except (OSError, ValueError, KeyError):
-        known = Path()
-    is_there = (known / "manifest.json").exists()
-    if is_there:
+        recorded = json.loads((path / "data.json").read_text("utf-8"))
+        known, digest = Path(recorded["store"]), recorded["digest"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{path / 'data.json'} does not say which token store the run was trained on "
+            f"({error!r}); start the run again, which writes it",
+            ExitCode.UNUSABLE,
+        ) from None
+    if (known / "manifest.json").exists() or run.config.data.stores:
         store = TokenStore.open(known)
-    elif run.config.data.stores:
-        store = open_stores(run.config.data.stores)[0]
     else:
         store = tokenise(run.config, _notify)
+    if store.digest != digest:
+        raise UserError(
+            f"token store {store.directory} is not the one that the run was trained on "
+            f"({store.digest[:12]}, not {digest[:12]}): the text or a library has changed",
+            ExitCode.UNUSABLE,
+        )
     check_tokenizer(store, run.tokenizer.fingerprint)
     return store
 

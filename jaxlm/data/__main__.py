@@ -48,27 +48,26 @@ def _parser() -> ArgumentParser:
 def _add_view(parser: ArgumentParser) -> None:
     parser.add_argument("path", type=Path, help="a token store, or with --step a run's directory")
     parser.add_argument("--step", type=int, help="step of the run, from 1")
-    parser.add_argument("--split", default="train")
-    parser.add_argument("--source", default="", help="only this source")
-    parser.add_argument("--first", type=int, default=0, help="first document")
-    parser.add_argument("--count", type=int, default=3, help="documents of each source")
+    # No defaults here, so that one that is given beside --step can be told from one that is not.
+    parser.add_argument("--split", help="default: train")
+    parser.add_argument("--source", help="only this source")
+    parser.add_argument("--first", type=int, help="first document; default: 0")
+    parser.add_argument("--count", type=int, help="documents of each source; default: 3")
     parser.add_argument("--characters", type=int, default=300, help="of each text; 0 shows all")
 
 
 def _view(chosen: Namespace) -> int:
-    if min(chosen.first, chosen.count, chosen.characters) < 0:
+    options = {name: getattr(chosen, name) for name in ("split", "source", "first", "count")}
+    given = {name: value for name, value in options.items() if value is not None}
+    if min(given.get("first", 0), given.get("count", 0), chosen.characters) < 0:
         raise UserError("--first, --count and --characters are 0 or more")
     if chosen.step is not None:
+        if given:
+            names = ", ".join(f"--{name}" for name in given)
+            raise UserError(f"--step shows all rows of a step; {names} choose documents of a store")
         lines = view.view_step(chosen.path, chosen.step, chosen.characters)
     else:
-        lines = view.view_store(
-            chosen.path,
-            split=chosen.split,
-            source=chosen.source,
-            first=chosen.first,
-            count=chosen.count,
-            characters=chosen.characters,
-        )
+        lines = view.view_store(chosen.path, characters=chosen.characters, **given)
     for line in lines:
         print(line)
     return ExitCode.DONE

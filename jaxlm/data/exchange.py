@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 import numpy as np
@@ -135,10 +135,11 @@ def import_store(folder: Path, target: Path) -> TokenStore:
       target: Directory of the store to make.
 
     Raises:
-      UserError: The folder is incomplete, its documents are not those that were exported, or the
-        store is there already.
+      UserError: The folder is incomplete or names files outside it, its documents are not those
+        that were exported, or the store is there already.
     """
     description = _read_description(folder)
+    _check_description(folder, description)
     _refuse_existing(target)
     dtype = DTYPES[description["dtype"]]
     with staged_directory(target) as directory:
@@ -147,9 +148,8 @@ def import_store(folder: Path, target: Path) -> TokenStore:
         for split, entries in description["splits"].items():
             for entry in entries:
                 source = writer.add_source(split, entry["name"], entry["weight"])
-                documents = FORMATS[description["kind"]].read(
-                    folder / entry["file"], dtype, entry["has_ids"]
-                )
+                path = folder / entry["file"]
+                documents = _read_documents(path, description["kind"], dtype, entry["has_ids"])
                 _append(source, documents, entry["num_bytes"])
         writer.finish(description["extra"])
         if TokenStore.open(directory, verify="size").digest != description["digest"]:
@@ -182,6 +182,66 @@ def _read_description(folder: Path) -> dict[str, Any]:
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise UserError(f"{path} does not say format {FORMAT!r}", ExitCode.UNUSABLE)
     return description
+
+
+def _check_description(folder: Path, description: dict[str, Any]) -> None:
+    """Refuses a description that lacks something or names what is not in the folder."""
+    try:
+        if description["kind"] not in FORMATS or description["dtype"] not in DTYPES:
+            raise ValueError(f"kind {description['kind']!r}, dtype {description['dtype']!r}")
+        if not isinstance(description["digest"], str):
+            raise ValueError(f"digest {description['digest']!r}")
+        dict(description["extra"])
+        names = list(description["files"])
+        for split, entries in description["splits"].items():
+            # A split's name begins those of its files.
+            _check_inside(split)
+            for entry in entries:
+                str(entry["name"]), float(entry["weight"]), int(entry["num_bytes"])
+                if not isinstance(entry["has_ids"], bool):
+                    raise ValueError(f"has_ids {entry['has_ids']!r}")
+                names.append(entry["file"])
+        for name in names:
+            _check_inside(name)
+            if not (folder / name).is_file():
+                raise ValueError(f"there is no file {name!r}")
+    except KeyError as error:
+        raise _unusable(folder / DESCRIPTION_FILE, f"has no {error}") from None
+    except (ValueError, TypeError, AttributeError, OSError) as error:
+        raise _unusable(folder / DESCRIPTION_FILE, f"cannot be followed ({error})") from None
+
+
+def _check_inside(name: Any) -> None:
+    """Refuses a name that leads out of the folder that it is put below."""
+    path = PurePosixPath(name)
+    if not path.parts or path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{name!r} is not a place in the folder")
+
+
+def _read_documents(
+    path: Path, kind: str, dtype: np.dtype[Any], has_ids: bool
+) -> Iterator[Documents]:
+    """Reads the documents of a source; what cannot be read is the folder's fault."""
+    try:
+        for documents, ids in FORMATS[kind].read(path, dtype, has_ids):
+            if ids is not None and None in ids:
+                raise ValueError("a document has no id")
+            yield documents, ids
+    # Columns of other names and types fail in the first five ways, ArrayRecord in the last.
+    except (
+        pa.ArrowException,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OSError,
+        RuntimeError,
+    ) as error:
+        raise _unusable(path, f"cannot be read ({error})") from error
+
+
+def _unusable(path: Path, why: str) -> UserError:
+    return UserError(f"{path} {why}; export the store again", ExitCode.UNUSABLE)
 
 
 def _refuse_existing(target: Path) -> None:

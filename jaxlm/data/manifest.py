@@ -1,5 +1,6 @@
 """The manifest of a token store: what it must say, and whether the files are what it says."""
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         found = "no such file" if directory.is_dir() else "no such directory"
         raise refusal(path, "the manifest of a complete token store", found) from error
     except OSError as error:
-        raise refusal(path, "a readable manifest", str(error)) from error
+        raise unreadable(path, "a readable manifest", error) from error
     except ValueError as error:
         raise refusal(path, "a manifest in JSON", str(error)) from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
@@ -76,6 +77,17 @@ def refusal(path: Path, expected: str, found: str) -> UserError:
     )
 
 
+def unreadable(path: Path, expected: str, error: Exception) -> UserError:
+    """The error that says why a file cannot be read: the file's fault, or this process's."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return UserError(
+            f"{path} cannot be opened: {error.strerror}. The file may be whole; raise the limit of "
+            "open files (ulimit -n), then start again",
+            ExitCode.STORAGE,
+        )
+    return refusal(path, expected, str(error))
+
+
 def describe_files(directory: Path) -> dict[str, Any]:
     """Size and SHA-256 of every file below a directory, the manifest aside."""
     paths = sorted(p for p in directory.rglob("*") if p.is_file() and p.name != MANIFEST_FILE)
@@ -102,4 +114,4 @@ def _hash_file(path: Path) -> str:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise refusal(path, "a readable file", str(error)) from error
+        raise unreadable(path, "a readable file", error) from error

@@ -6,6 +6,7 @@ again, the command goes on where it was, and a changed setting redoes what depen
 
 import json
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,16 +44,17 @@ def _prepare(loaded: "Loaded", out_dir: Path) -> int:
     config = loaded.config
     engine = open_engine(config.engine, config.workers)
     results = Results(out_dir)
-    with RunLock(out_dir), Progress(0, 1) as progress:
+    with closing(engine), RunLock(out_dir), Progress(0, 1) as progress:
         shop = Shop(config, out_dir / "stages", engine, progress.note, progress.phase)
         identity = shop.identity(digest(replace(config, workers=0, engine="local")))
         if results.are_of(identity):
             progress.note(f"nothing to do: {out_dir} is finished; {results.summary()}")
             return ExitCode.DONE
+        results.begin()
         write_durably(out_dir / "config.json", json.dumps(to_json(config), indent=1) + "\n")
         prepared = shop.run()
         report = make_report(prepared, engine, progress.phase).to_json()
-        write_durably(out_dir / "report.json", json.dumps(report, default=str))
+        write_durably(out_dir / "report.json", json.dumps(report, allow_nan=False))
         page = write_shop_page(report, out_dir / "report.html")
         progress.note(f"report: {page}")
         store = make_tokens(prepared, out_dir, progress.note, progress.phase)

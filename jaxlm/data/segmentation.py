@@ -4,7 +4,8 @@ The segmentation of a document is a pure function of (text, seed, source, epoch,
 length decides how rows are packed, an epoch of a source is drawn as a whole when its first sample
 is asked for, and written as a token store of its own, whose name holds a digest of all that decides
 it. So a document is segmented once an epoch, reading is as fast as ever, and a resumed run or
-another host finds the epochs that are there, or draws the same ones again.
+another host finds the epochs that are there, or draws the same ones again. Beside each store a
+small file keeps how many rows it makes, so that later epochs are found without opening it.
 
 Cost: each epoch reads and encodes the text once more, and takes the disk space of its tokens.
 
@@ -12,8 +13,9 @@ Source: Kudo, "Subword Regularization" (2018), section 3; Provilkov et al., "BPE
 section 3.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,90 +38,150 @@ _BATCH_TOKENS = 1 << 20
 _PURPOSE = 0x5E6
 
 
-def make_redraw(data: DataConfig, stores: Sequence[TokenStore], seed: int) -> Redraw | None:
+def make_redraw(
+    data: DataConfig,
+    stores: Sequence[TokenStore],
+    seed: int,
+    notify: Callable[[str], None] = lambda message: None,
+) -> Redraw | None:
     """What draws the epochs of a run's sources; none where documents keep one segmentation.
 
     Args:
       data: The settings; epochs are kept below `data.store_dir`.
       stores: The stores of the run; the sources are all theirs, in order.
       seed: Seed of the run.
+      notify: Told a line when an epoch is drawn, as that takes as long as encoding its text.
 
     Raises:
       UserError: The text cannot be had back exactly from the tokens (exit 77).
     """
     if data.subword_alpha == 0:
         return None
-    sampling = SubwordSampling(alpha=data.subword_alpha, nbest=data.subword_nbest)
     tokenizer = stores[0].tokenizer
-    if not tokenizer.is_lossless():
+    if not tokenizer.keeps_known_text():
         raise UserError(
             f"data.subword_alpha={data.subword_alpha} needs the text, but the tokenizer of "
             f"{stores[0].directory} does not keep all of it; train one that does "
             "(tokenizer.byte_fallback=true), or set data.subword_alpha=0",
             ExitCode.UNUSABLE,
         )
-    sources = [(store, nth) for store in stores for nth in range(len(store.split(_SPLIT)))]
+    return _Epochs(
+        sources=tuple((store, nth) for store in stores for nth in range(_num_sources(store))),
+        tokenizer=tokenizer,
+        sampling=_sampling(data),
+        seed=seed,
+        folder=Path(data.store_dir),
+        notify=notify,
+    )
 
-    def redraw(position: int, epoch: int) -> Source:
-        store, nth = sources[position]
-        return draw_epoch(
-            store.split(_SPLIT)[nth],
-            tokenizer,
-            sampling,
-            key=fold(fold(fold(seed, _PURPOSE), position), epoch),
-            identity={"store": store.digest, "source": nth},
-            folder=Path(data.store_dir),
-        )
 
-    return redraw
+def sampling_identity(data: DataConfig) -> dict[str, Any]:
+    """What decides the samples of a run beside its stores; nothing without sampling."""
+    if data.subword_alpha == 0:
+        return {}
+    return {**asdict(_sampling(data)), **_versions()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Epochs:
+    """Draws the epochs of a run's sources; see `Redraw`.
+
+    Attributes:
+      sources: Store of each source, and the source's number in it.
+      tokenizer: The tokenizer that made them.
+      sampling: How to draw.
+      seed: Seed of the run.
+      folder: Where epochs are kept.
+      notify: Told a line when an epoch is drawn.
+    """
+
+    sources: tuple[tuple[TokenStore, int], ...]
+    tokenizer: Tokenizer
+    sampling: SubwordSampling
+    seed: int
+    folder: Path
+    notify: Callable[[str], None]
+
+    def __call__(self, position: int, epoch: int) -> Source:
+        """Documents of the source at a position in an epoch, drawn if they are not there yet."""
+        target = self._target(position, epoch)
+        if not target.exists():
+            store, nth = self.sources[position]
+            source = store.split(_SPLIT)[nth]
+            self.notify(f"data: drawing epoch {epoch} of {source.name}")
+            key, content = self._key(position, epoch), self._content(position, epoch)
+            draw_epoch(source, self.tokenizer, self.sampling, key, content, target)
+        return TokenStore.open(target).split(_SPLIT)[0]
+
+    def record(self, position: int, epoch: int) -> Path:
+        """The file beside the epoch's store that keeps its counts."""
+        target = self._target(position, epoch)
+        return target.with_name(f"{target.name}.rows.json")
+
+    def _target(self, position: int, epoch: int) -> Path:
+        digest = content_digest(self._content(position, epoch))
+        return self.folder / f"segmentation-{digest[:12]}"
+
+    def _content(self, position: int, epoch: int) -> dict[str, Any]:
+        """All that decides the documents."""
+        store, nth = self.sources[position]
+        return {
+            **_versions(),
+            "key": int(self._key(position, epoch)[0]),
+            "sampling": asdict(self.sampling),
+            "tokenizer": self.tokenizer.fingerprint,
+            "store": store.digest,
+            "source": nth,
+        }
+
+    def _key(self, position: int, epoch: int) -> np.ndarray:
+        """[1] uint64; with a document's number it decides its segmentation."""
+        return fold(fold(fold(self.seed, _PURPOSE), position), epoch)
 
 
 def draw_epoch(
     source: Source,
     tokenizer: Tokenizer,
     sampling: SubwordSampling,
-    *,
     key: np.ndarray,
-    identity: dict[str, Any],
-    folder: Path,
-) -> Source:
+    content: dict[str, Any],
+    target: Path,
+) -> None:
     """Segments every document of a source and keeps the result as a token store.
 
     Args:
       source: The documents.
-      tokenizer: The lossless tokenizer that made them.
+      tokenizer: The tokenizer that made them.
       sampling: How to draw.
       key: [1] uint64; with a document's number it decides its segmentation.
-      identity: JSON values that tell the source from any other.
-      folder: Where the store is found or made.
-
-    Returns:
-      The same documents, segmented anew.
+      content: JSON values that say what decided the result.
+      target: Directory of the store to make.
 
     Raises:
       UserError: A document holds tokens that stand for no text, or the disk is full.
     """
-    content = {
-        "version": _VERSION,
-        "key": int(key[0]),
-        "sampling": asdict(sampling),
-        "tokenizer": tokenizer.fingerprint,
-        **identity,
-    }
-    target = folder / f"segmentation-{content_digest(content)[:12]}"
-    if not target.exists():
-        remove_abandoned(folder)
-        with staged_directory(target) as directory:
-            writer = StoreWriter(directory, source.tokens.dtype)
-            _draw(
-                writer.add_source(_SPLIT, source.name, source.weight),
-                source,
-                tokenizer,
-                sampling,
-                key,
-            )
-            writer.finish(content)
-    return TokenStore.open(target).split(_SPLIT)[0]
+    remove_abandoned(target.parent)
+    with staged_directory(target) as directory:
+        writer = StoreWriter(directory, source.tokens.dtype)
+        drawn = writer.add_source(_SPLIT, source.name, source.weight)
+        _draw(drawn, source, tokenizer, sampling, key)
+        writer.finish(
+            {"tokenizer": {"fingerprint": tokenizer.fingerprint}, "segmentation": content}
+        )
+
+
+def _sampling(data: DataConfig) -> SubwordSampling:
+    return SubwordSampling(alpha=data.subword_alpha, nbest=data.subword_nbest)
+
+
+def _versions() -> dict[str, Any]:
+    """What draws: this module and the libraries, none of which promises the same draws for ever."""
+    libraries = {name: version(name) for name in ("sentencepiece", "tokenizers")}
+    return {"version": _VERSION, "libraries": libraries}
+
+
+def _num_sources(store: TokenStore) -> int:
+    return len(store.manifest["splits"][_SPLIT])
 
 
 def _draw(

@@ -6,8 +6,9 @@ several stores have gives its share to all of them, in proportion to their sizes
 positions and go on where they stood, so that a stage that is added changes no sample before it.
 """
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from typing import Any
 from jaxlm.config import TrainConfig
 from jaxlm.data.config import DataConfig
 from jaxlm.data.manifest import content_digest
-from jaxlm.data.mixture import StagedMixture
-from jaxlm.data.segmentation import make_redraw
+from jaxlm.data.mixture import WEIGHT_RESOLUTION, StagedMixture
+from jaxlm.data.segmentation import make_redraw, sampling_identity
 from jaxlm.data.store import TokenStore
 from jaxlm.data.stream import Stream
 from jaxlm.errors import ExitCode, UserError
@@ -51,9 +52,9 @@ def open_stores(entries: Sequence[str]) -> tuple[TokenStore, ...]:
     if len({path.resolve() for path in paths}) < len(paths):
         raise UserError(f"data.stores={','.join(entries)} names a store twice; take one out")
     stores = tuple(TokenStore.open(path) for path in paths)
-    first = _fingerprint(stores[0])
+    first = stores[0].fingerprint
     for store in stores[1:]:
-        if (other := _fingerprint(store)) != first:
+        if (other := store.fingerprint) != first:
             raise UserError(
                 f"data.stores: {stores[0].directory} was made by tokenizer {first[:12]}, but "
                 f"{store.directory} by tokenizer {other[:12]}: the same ids would mean other text. "
@@ -63,12 +64,17 @@ def open_stores(entries: Sequence[str]) -> tuple[TokenStore, ...]:
     return stores
 
 
-def open_stream(config: TrainConfig, stores: Sequence[TokenStore]) -> Stream:
+def open_stream(
+    config: TrainConfig,
+    stores: Sequence[TokenStore],
+    notify: Callable[[str], None] = lambda message: None,
+) -> Stream:
     """Opens the training samples of a run.
 
     Args:
       config: The run.
       stores: From `open_stores`, or the one store that `tokenise` made.
+      notify: Told a line when an epoch is drawn (`data.subword_alpha`).
 
     Raises:
       UserError: The stages do not fit the sources (exit 64), a source has no rows, or documents
@@ -78,14 +84,15 @@ def open_stream(config: TrainConfig, stores: Sequence[TokenStore]) -> Stream:
     stages = plan_stages(data, stores)
     first_samples = [stage.first_step * batch.size for stage in stages]
     weights = [source_weights(stage, stores, data.temperature) for stage in stages]
+    digests = _digests(stages, stores, batch.size, sampling_identity(data))
     return Stream.mixed(
         [source for store in stores for source in store.split("train")],
         StagedMixture(first_samples, weights),
-        list(zip(first_samples, _digests(stages, stores, batch.size), strict=True)),
+        list(zip(first_samples, digests, strict=True)),
         seq_len=batch.seq_len,
         seed=config.seed,
         packing=data.packing,
-        redraw=make_redraw(data, stores, config.seed),
+        redraw=make_redraw(data, stores, config.seed, notify),
     )
 
 
@@ -119,16 +126,33 @@ def source_weights(
 
     Where the stage has no weights of its own, sources are weighted by size ** (1 / temperature).
 
+    Raises:
+      UserError: The temperature is not a positive number (exit 64).
+
     Source: Raffel et al., "Exploring the Limits of Transfer Learning" (2020), section 3.5.2.
     """
     sizes = _sizes(stores[: stage.num_stores])
     totals: dict[str, float] = {}
     for name, size in sizes:
         totals[name] = totals.get(name, 0.0) + size
-    shares = stage.weights or {name: size ** (1 / temperature) for name, size in totals.items()}
-    weights = [shares[name] * (size / totals[name]) for name, size in sizes]
+    shares = stage.weights or _tempered(totals, temperature)
+    weights = [shares[name] * (size / totals[name]) if size else 0.0 for name, size in sizes]
     unused = sum(len(_sources(store)) for store in stores[stage.num_stores :])
     return weights + [0.0] * unused
+
+
+def _tempered(sizes: Mapping[str, float], temperature: float) -> dict[str, float]:
+    """Sizes raised to 1 / temperature; relative to the largest where that alters them."""
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise UserError(f"data.temperature={temperature}, but it must be a positive number")
+    if temperature == 1:
+        return dict(sizes)
+    logs = {name: math.log(size) for name, size in sizes.items() if size}
+    largest = max(logs.values(), default=0.0)
+    # By logarithms, as powers overflow at low temperatures. What underflows keeps the least share
+    # that a mixture can give: a source of weight 0 would be left out without a word.
+    least = 1 / WEIGHT_RESOLUTION
+    return {name: max(math.exp((log - largest) / temperature), least) for name, log in logs.items()}
 
 
 def _joins(entries: Sequence[str]) -> list[tuple[int, Path]]:
@@ -169,10 +193,14 @@ def _parse_stage(entry: str) -> tuple[int, Mapping[str, float]]:
     shares: dict[str, float] = {}
     for part in filter(None, map(str.strip, found[2].split(","))):
         name, _, number = part.rpartition("=")
+        name = name.strip()
         try:
-            shares[name.strip()] = float(number)
+            share = float(number)
         except ValueError:
             raise _bad_stage(entry) from None
+        if name in shares:
+            raise UserError(f"data.stages: {entry!r} names {name!r} twice; keep one of its weights")
+        shares[name] = share
     if any(not 0 <= share < float("inf") for share in shares.values()):
         raise _bad_stage(entry)
     if shares and not any(shares.values()):
@@ -229,9 +257,19 @@ def _sizes(stores: Sequence[TokenStore]) -> list[tuple[str, float]]:
     ]
 
 
-def _digests(stages: Sequence[Stage], stores: Sequence[TokenStore], batch_size: int) -> list[str]:
-    """Identity of the data of each stage, which holds those before it; the first store's alone."""
+def _digests(
+    stages: Sequence[Stage],
+    stores: Sequence[TokenStore],
+    batch_size: int,
+    sampling: Mapping[str, Any],
+) -> list[str]:
+    """Identity of the data of each stage, which holds those before it.
+
+    The first store alone keeps its own, unless its documents are segmented anew.
+    """
     digests = [stores[0].digest]
+    if sampling:
+        digests = [content_digest({"store": stores[0].digest, "sampling": dict(sampling)})]
     used = 1
     for number, stage in enumerate(stages):
         if number or stage.num_stores > 1:
@@ -248,7 +286,3 @@ def _digests(stages: Sequence[Stage], stores: Sequence[TokenStore], batch_size: 
 
 def _sources(store: TokenStore) -> list[dict[str, Any]]:
     return list(store.manifest["splits"]["train"])
-
-
-def _fingerprint(store: TokenStore) -> str:
-    return str(store.manifest["extra"]["tokenizer"]["fingerprint"])

@@ -5,13 +5,14 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from jaxlm.errors import ExitCode, UserError
 
 _MARK = ".building"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # Another host's process cannot be asked whether it lives. A build writes all the time.
 _ABANDONED_SECONDS = 24 * 3600
@@ -30,15 +31,18 @@ def staged_directory(target: Path) -> Iterator[Path]:
       UserError: The disk is full or the place cannot be written (exit 74).
     """
     staging = target.with_name(f"{target.name}{_MARK}-{_host()}-{os.getpid()}")
+    # The own name cannot be in use: it is of an earlier process with the same number.
+    shutil.rmtree(staging, ignore_errors=True)
     with _storage_faults(target.parent):
-        # The own name cannot be in use: it is of an earlier process with the same number.
-        shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
-        try:
+    try:
+        # The block may read as well as write: of its faults, only a full disk is known to be ours.
+        with _storage_faults(target.parent, _FULL):
             yield staging
+        with _storage_faults(target.parent):
             _install(staging, target)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def remove_abandoned(parent: Path) -> list[Path]:
@@ -63,7 +67,11 @@ def _is_abandoned(path: Path) -> bool:
     host, _, process = path.name.rpartition(f"{_MARK}-")[2].rpartition("-")
     if host == _host() and process.isdigit():
         return not _is_alive(int(process))
-    newest = max((entry.stat().st_mtime for entry in (path, *path.iterdir())), default=0.0)
+    try:
+        newest = max(entry.stat().st_mtime for entry in (path, *path.iterdir()))
+    except FileNotFoundError:
+        # The other host is at work on it, or has just given it its name.
+        return False
     return time.time() - newest > _ABANDONED_SECONDS
 
 
@@ -82,13 +90,13 @@ def _host() -> str:
 
 
 @contextmanager
-def _storage_faults(folder: Path) -> Iterator[None]:
+def _storage_faults(folder: Path, only: Sequence[int] = ()) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = (
-            "Free space, or choose" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Choose"
-        )
+        if only and error.errno not in only:
+            raise
+        remedy = "Free space, or choose" if error.errno in _FULL else "Choose"
         raise UserError(
             f"cannot write the token store below {folder}: {error.strerror or error}. "
             f"{remedy} another data.store_dir, then start again",

@@ -27,6 +27,7 @@ from jaxlm.data.manifest import (
     find_damage,
     read_manifest,
     refusal,
+    unreadable,
 )
 from jaxlm.errors import ExitCode, UserError
 
@@ -170,7 +171,8 @@ class SourceWriter:
             raise ValueError(f"{len(ids)} ids for {num_documents} documents; each needs one")
         if self._ids is None:
             self._ids = _RaggedWriter(self._stem, "ids", "id_offsets", np.dtype(np.uint8))
-        encoded = [name.encode() for name in ids]
+        # The name of a file need not be UTF-8; Python then has surrogates in its place.
+        encoded = [name.encode("utf-8", "backslashreplace") for name in ids]
         lengths = np.fromiter(map(len, encoded), OFFSET_DTYPE, len(encoded))
         self._ids.append(np.frombuffer(b"".join(encoded), np.uint8), lengths)
 
@@ -259,6 +261,22 @@ class TokenStore:
         """The tokenizer that made the tokens."""
         return self.directory / TOKENIZER_FILE
 
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the tokenizer that made the tokens.
+
+        Raises:
+          UserError: The store does not say it or has no tokenizer, so that no run can begin with
+            it (exit 77).
+        """
+        found = self.manifest["extra"].get("tokenizer")
+        if not isinstance(found, dict) or "fingerprint" not in found:
+            path = self.directory / MANIFEST_FILE
+            raise refusal(path, "the fingerprint of a tokenizer", "none")
+        if not self.tokenizer_path.is_file():
+            raise refusal(self.tokenizer_path, "the tokenizer of the store", "no such file")
+        return str(found["fingerprint"])
+
     @cached_property
     def tokenizer(self) -> "Tokenizer":
         """The tokenizer that made the tokens, loaded on first use."""
@@ -322,7 +340,7 @@ def _map(path: Path, dtype: np.dtype[Any], length: int) -> np.ndarray:
     try:
         return np.asarray(np.memmap(path, dtype, mode="r", shape=(length,)))
     except (OSError, ValueError) as error:
-        raise refusal(path, f"{length} values of {dtype.name}", str(error)) from error
+        raise unreadable(path, f"{length} values of {dtype.name}", error) from error
 
 
 def _write_manifest(directory: Path, manifest: dict[str, Any]) -> None:

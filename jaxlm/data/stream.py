@@ -17,7 +17,7 @@ from jaxlm.data.gather import Batch, Pieces, find_pieces, gather
 from jaxlm.data.mixture import Mixture, StagedMixture
 from jaxlm.data.permutation import fold, permute
 from jaxlm.data.store import Source, TokenStore
-from jaxlm.data.tables import EpochTables, Packing, Redraw, Table
+from jaxlm.data.tables import EpochTables, JoinedTables, Packing, Places, Redraw, Table
 from jaxlm.errors import ExitCode, UserError
 
 NO_SAMPLE = -1
@@ -167,13 +167,16 @@ class Stream:
         self._digests = tuple(digests)
         self.sources = tuple(sources)
         self._tables = EpochTables(sources, seq_len, packing, redraw)
-        index = self._tables.joined.index
-        self.num_rows = index.num_rows
-        self.fill = index.fill
-        self._mixture = mixture or Mixture(
-            [table.index.num_rows for table in self._tables.joined.tables]
-        )
+        num_rows, num_transitions = zip(*self._tables.first_epoch, strict=True)
+        self.num_rows = sum(num_rows)
+        self.fill = sum(num_transitions) / (self.num_rows * seq_len)
+        self._mixture = mixture or Mixture(num_rows)
         self._end = np.iinfo(np.int64).max
+
+    @property
+    def num_open_tables(self) -> int:
+        """Tables of rows that are held open; bounded, however far the samples reach."""
+        return self._tables.num_open
 
     @property
     def draws_epochs(self) -> bool:
@@ -205,8 +208,7 @@ class Stream:
           ns: [n] int64 sample numbers, not negative.
         """
         ns = np.asarray(ns, np.int64)
-        source, row, epoch = self._locate(ns)
-        joined = self._tables.joined
+        source, row, epoch, joined = self._locate(ns)
         # A sample past the end reads row `num_rows`, which holds no piece.
         rows = np.where(source >= 0, row, joined.index.num_rows)
         return Plan(
@@ -230,29 +232,34 @@ class Stream:
 
         Returns:
           source: [n] int64, position of the source.
-          row: [n] int64, number of the row among those of all tables.
+          row: [n] int64, number of the row; where epochs are drawn, among those that are open.
         """
-        source, row, _ = self._locate(ns)
+        source, row, _, _ = self._locate(ns)
         return source, row
 
     def __getitem__(self, n: int) -> Batch:
         """Reads sample n; its arrays are [seq_len] and its `sample_id` is a scalar."""
         return {name: values[0] for name, values in self.rows(np.array([n])).items()}
 
-    def _locate(self, ns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Source, row and epoch of each sample."""
+    def _locate(self, ns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, JoinedTables]:
+        """Source, row and epoch of each sample, and the tables whose rows are counted."""
         source, index = self._mixture.locate(ns)
         source[ns >= self._end] = NO_SAMPLE
-        row, epoch = np.full_like(index, NO_SAMPLE), np.zeros_like(index)
+        found: list[Places] = []
         for position in np.unique(source[source >= 0]).tolist():
             mine = np.flatnonzero(source == position)
-            for which, epochs, nth, table in self._tables.find(position, index[mine]):
-                joined = self._tables.joined
-                key = fold(fold(self.seed, position), epochs)
-                places = permute(nth, joined.tables[table].index.num_rows, key)
-                row[mine[which]] = joined.first_row[table] + places
-                epoch[mine[which]] = epochs
-        return source, row, epoch
+            found += [
+                places._replace(which=mine[places.which])
+                for places in self._tables.find(position, index[mine])
+            ]
+        joined = self._tables.join([places.table for places in found])
+        row, epoch = np.full_like(index, NO_SAMPLE), np.zeros_like(index)
+        for which, epochs, nth, num_rows, table in found:
+            key = fold(fold(self.seed, table.position), epochs)
+            first_row = joined.first_row[joined.number[table]]
+            row[which] = first_row + permute(nth, num_rows, key)
+            epoch[which] = epochs
+        return source, row, epoch, joined
 
 
 def sample_digest(sample_ids: np.ndarray, store_digest: str, seed: int) -> str:

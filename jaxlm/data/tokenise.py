@@ -151,7 +151,7 @@ def check_tokenizer(store: TokenStore, fingerprint: str) -> None:
     Raises:
       UserError: They differ (exit 77).
     """
-    found = store.manifest["extra"]["tokenizer"]["fingerprint"]
+    found = store.fingerprint
     if found != fingerprint:
         raise UserError(
             f"token store {store.directory} was made by tokenizer {found[:12]}, but this run uses "

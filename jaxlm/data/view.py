@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
+
 from jaxlm import tokenizers
 from jaxlm.data.loader import batch_sample_ids
 from jaxlm.data.sample_names import SamplePiece, name_samples
@@ -48,7 +50,7 @@ def view_store(
         for number in range(first, min(first + count, len(found.offsets) - 1)):
             tokens = found.document(number)
             yield f"{split}.{found.name}: {_label(found, number)}: {len(tokens):,} tokens"
-            yield _indented(store.tokenizer.decode(tokens), characters)
+            yield _indented(_text(store, tokens), characters)
 
 
 def view_step(run: Path, step: int, characters: int = 300) -> Iterator[str]:
@@ -101,7 +103,8 @@ def _summary(store: TokenStore) -> Iterator[str]:
     extra = store.manifest["extra"]
     yield f"{store.directory}: digest {store.digest}"
     for name in ("tokenizer", "versions"):
-        for key, value in extra.get(name, {}).items():
+        values = extra.get(name)
+        for key, value in values.items() if isinstance(values, dict) else ():
             yield f"{name}.{key}: {value}"
     for split, sources in store.manifest["splits"].items():
         for source in sources:
@@ -121,6 +124,13 @@ def _piece(
         f"  {piece.source}: {label}, epoch {piece.epoch}, tokens {piece.first_token:,} to {last:,}"
     )
     yield _indented(tokenizer.decode(piece.tokens), characters)
+
+
+def _text(store: TokenStore, tokens: np.ndarray) -> str:
+    """Text of tokens; their ids where the store has no tokenizer, as the drawn epochs have none."""
+    if not store.tokenizer_path.is_file():
+        return " ".join(map(str, tokens.tolist()))
+    return store.tokenizer.decode(tokens)
 
 
 def _label(source: Source, number: int) -> str:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -52,16 +52,27 @@ class RunLog:
         progress: Progress,
         devices: list[jax.Device],
         dtype: str,
-        store_digest: str,
+        data_digest: Callable[[int], str],
         start: int,
     ) -> None:
+        """Opens the files.
+
+        Args:
+          config: The run.
+          directory: Its directory.
+          progress: The screen.
+          devices: Devices of the mesh.
+          dtype: Type that products are computed in.
+          data_digest: Identity of the data of all samples before one.
+          start: Steps that were taken before.
+        """
         self._config = config
         self._directory = directory
         self._progress = progress
         self._num_devices = len(devices)
         self._peak_flops = peak_flops(devices[0].device_kind, dtype)
         self._flops_per_token = flops_per_token(config)
-        self._store_digest = store_digest
+        self._data_digest = data_digest
         self._file = MetricsLog(directory.metrics, start)
         self._board = (
             TensorBoardWriter(directory.tensorboard, start) if config.monitor.tensorboard else None
@@ -93,7 +104,11 @@ class RunLog:
             tokens_per_second=batch.size * batch.seq_len / seconds,
             step_seconds=seconds,
             data_wait_seconds=pending.data_wait_seconds,
-            sample_digest=sample_digest(pending.sample_ids, self._store_digest, self._config.seed),
+            sample_digest=sample_digest(
+                pending.sample_ids,
+                self._data_digest(pending.step * batch.size),
+                self._config.seed,
+            ),
         )
         share = mfu(
             record["tokens_per_second"], self._flops_per_token, self._peak_flops, self._num_devices

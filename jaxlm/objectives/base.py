@@ -44,6 +44,9 @@ class ObjectiveConfig(abc.ABC):
 
     @abc.abstractmethod
     def terms(
-        self, model: Model, params: Params, microbatch: Batch, key: Key
+        self, model: Model, params: Params, microbatch: Batch, key: Key | None
     ) -> tuple[Terms, Mapping[str, Any]]:
-        """Sum of each term over a microbatch, and the model's statistics."""
+        """Sum of each term over a microbatch, and the model's statistics.
+
+        Without a key nothing is drawn: no dropout, as in evaluation.
+        """

@@ -41,7 +41,7 @@ class CausalLMConfig(ObjectiveConfig):
         return min(num_tokens * vocab_size * 4, self.max_logits_bytes)
 
     def terms(
-        self, model: Model, params: Params, microbatch: Batch, key: Key
+        self, model: Model, params: Params, microbatch: Batch, key: Key | None
     ) -> tuple[Terms, Mapping[str, Any]]:
         """Summed cross-entropy in nats and squared log-partition of the weighted targets."""
         encoded = model.encode(params, microbatch, key)

@@ -85,6 +85,10 @@ class Tokenizer(ABC):
     def is_lossless(self) -> bool:
         """Whether `decode(encode(text)) == text` for any text."""
 
+    def keeps_known_text(self) -> bool:
+        """Whether `decode` inverts `encode` for a text whose ids hold no unknown one."""
+        return self.is_lossless()
+
     @abstractmethod
     def save(self, path: str | Path) -> None:
         """Writes the file that `jaxlm.tokenizers.load` reads."""

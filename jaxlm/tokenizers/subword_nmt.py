@@ -209,6 +209,9 @@ class SubwordNmtTokenizer(Tokenizer):
         """False: characters that the vocabulary does not have are lost."""
         return False
 
+    def keeps_known_text(self) -> bool:
+        return True
+
     def save(self, path: str | Path) -> None:
         Path(path).write_text(self._json() + "\n", encoding="utf-8")
 

@@ -1,7 +1,10 @@
 """A store survives the way through another format, to the last byte."""
 
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -89,3 +92,50 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(UserError, match="pip install array_record, or use Parquet"):
         export_store(store.directory, tmp_path / "out", "array_record")
     assert not list(tmp_path.glob("out*"))
+
+
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda d: d["files"].append("../../x"), r"'../../x' is not a place in the folder"),
+        (lambda d: d["files"].append("/etc/hostname"), "is not a place in the folder"),
+        (lambda d: d["files"].append("gone"), "there is no file 'gone'"),
+        (lambda d: d["splits"]["train"][0].update(file="a/../../x"), "is not a place"),
+        (lambda d: d["splits"].update({"../../x": d["splits"].pop("train")}), "is not a place"),
+        (lambda d: d["splits"]["train"][0].pop("num_bytes"), "has no 'num_bytes'"),
+        (lambda d: d["splits"]["train"][0].update(weight="much"), "cannot be followed"),
+        (lambda d: d["splits"]["train"][0].update(has_ids=True), "cannot be read"),
+        (lambda d: d.pop("extra"), "has no 'extra'"),
+        (lambda d: d.update(splits=[]), "cannot be followed"),
+        (lambda d: d.update(kind="csv"), "kind 'csv'"),
+        (lambda d: d.update(dtype="int8"), "dtype 'int8'"),
+    ],
+)
+def test_a_description_that_cannot_be_followed_is_refused(
+    tmp_path: Path, change: Change, match: str
+) -> None:
+    write_toy_store(tmp_path / "store", SOURCES)
+    export_store(tmp_path / "store", tmp_path / "deep/er/out", "parquet")
+    (tmp_path / "deep/x").write_text("outside")
+    path = tmp_path / "deep/er/out" / DESCRIPTION_FILE
+    description = json.loads(path.read_text())
+    change(description)
+    path.write_text(json.dumps(description))
+    with pytest.raises(UserError, match=match) as caught:
+        import_store(path.parent, tmp_path / "back/er/store")
+    assert caught.value.exit_code == ExitCode.UNUSABLE
+    assert not [found for found in tmp_path.glob("back/**/*") if found.is_file()]
+
+
+@pytest.mark.parametrize("kind", sorted(FORMATS))
+def test_documents_that_cannot_be_read_are_refused(tmp_path: Path, kind: str) -> None:
+    write_toy_store(tmp_path / "store", SOURCES)
+    export_store(tmp_path / "store", tmp_path / "out", kind)
+    (tmp_path / f"out/train.1.{kind}").write_bytes(b"no documents" * 9)
+    with pytest.raises(UserError, match=rf"train\.1\.{kind} cannot be read") as caught:
+        import_store(tmp_path / "out", tmp_path / "back")
+    assert caught.value.exit_code == ExitCode.UNUSABLE
+    assert not list(tmp_path.glob("back*"))

@@ -163,6 +163,9 @@ def test_view_refuses_what_is_no_step_of_a_run(store: TokenStore, tmp_path: Path
     for step in (0, 51):
         with pytest.raises(UserError, match="go from 1 to 50"):
             main(["view", str(tmp_path / "run"), "--step", str(step)])
+    for option in (["--split", "train"], ["--source", "prose"], ["--first", "0"], ["--count", "3"]):
+        with pytest.raises(UserError, match=f"{option[0]} choose documents of a store"):
+            main(["view", str(tmp_path / "run"), "--step", "1", *option])
     with pytest.raises(UserError, match=r"no config\.json"):
         main(["view", str(store.directory), "--step", "1"])
     (tmp_path / "run/data.json").write_text(json.dumps({"stores": {str(store.directory): "f00"}}))

@@ -136,6 +136,23 @@ def test_temperature_raises_shares_to_its_inverse(
     assert prose / code == pytest.approx(ratio)
 
 
+@pytest.mark.parametrize("temperature", [0.0005, 0.001, 1e-300])
+def test_a_low_temperature_leaves_out_no_source(
+    base: TokenStore, more: TokenStore, temperature: float
+) -> None:
+    stores = [base, more]
+    weights = source_weights(Stage(first_step=0, num_stores=2, weights={}), stores, temperature)
+    assert min(weights) > 0 and weights[0] == max(weights) == 1.0  # prose is the largest
+    settings = config(stores=("base", "0:more"), temperature=temperature)
+    assert shares(open_stream(settings, stores), 0, 100) == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_a_temperature_that_is_no_positive_number_is_refused(base: TokenStore) -> None:
+    for temperature in (0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(UserError, match=r"data\.temperature=.* positive number"):
+            source_weights(Stage(first_step=0, num_stores=1, weights={}), [base], temperature)
+
+
 @settings(deadline=None, max_examples=10)
 @given(
     stop=st.integers(1, 11),
@@ -187,6 +204,7 @@ def test_stores_are_opened_in_the_order_in_which_they_join(folder: Path) -> None
         ({"stages": ("5:code",)}, "cannot read '5:code'"),
         ({"stages": ("5:code=-1,prose=2",)}, "cannot read"),
         ({"stages": ("5:code=inf,prose=2",)}, "cannot read"),
+        ({"stages": ("5:code=1,prose=2,code=9",)}, "names 'code' twice"),
         ({"stages": ("5:code=nan,prose=2",)}, "cannot read"),
         ({"stages": ("5:code=0,prose=0",)}, "leaves out every source"),
         ({"stages": ("5:code=1,prse=2",)}, r"no source 'prse' .* did you mean prose"),

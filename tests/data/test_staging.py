@@ -81,3 +81,30 @@ def test_the_own_number_of_an_earlier_process_is_no_obstacle(tmp_path: Path) -> 
         assert directory == stale
         assert os.listdir(directory) == []
     assert os.listdir(tmp_path) == ["x"]
+
+
+def test_a_file_that_cannot_be_read_is_not_called_a_failed_write(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), staged_directory(tmp_path / "x"):
+        (tmp_path / "nowhere").read_bytes()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_place_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with (
+        pytest.raises(UserError, match="cannot write the token store") as error,
+        staged_directory(tmp_path / "file" / "x"),
+    ):
+        pass
+    assert error.value.exit_code == ExitCode.STORAGE
+
+
+def test_a_build_that_vanishes_meanwhile_is_not_abandoned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = build_of(tmp_path / "x", "other-host", 1)
+    listed = list(elsewhere.iterdir())
+    (elsewhere / "part").unlink()
+    monkeypatch.setattr(Path, "iterdir", lambda path: iter(listed))
+    assert remove_abandoned(tmp_path) == []
+    assert elsewhere.is_dir()

@@ -1,5 +1,6 @@
 """The token store gives back what was written, and refuses anything else."""
 
+import errno
 import hashlib
 import json
 import re
@@ -13,6 +14,7 @@ from jaxlm.data import store as store_module
 from jaxlm.data.store import StoreWriter, TokenStore
 from jaxlm.errors import ExitCode, UserError
 from tests.data.counting_store import write_counting_store
+from tests.data.toy_store import write_toy_store
 
 
 @pytest.fixture
@@ -173,3 +175,37 @@ def test_failed_write_is_a_storage_error_that_names_the_file(tmp_path: Path) -> 
     with pytest.raises(UserError, match=r"gone/train\.0\.tokens") as caught:
         writer.add_source("train", "s", 1.0)
     assert caught.value.exit_code == ExitCode.STORAGE
+
+
+def test_an_id_that_is_not_utf8_is_kept_in_escapes(tmp_path: Path) -> None:
+    writer = StoreWriter(tmp_path, "uint16")
+    names = [b"caf\xe9.txt".decode("utf-8", "surrogateescape"), "caf\u00e9.txt"]
+    writer.add_source("train", "s", 1.0).append([np.arange(3)] * 2, [3, 3], names)
+    writer.finish({})
+    (source,) = TokenStore.open(tmp_path).split("train")
+    assert [source.document_id(n) for n in (0, 1)] == ["caf\\udce9.txt", "caf\u00e9.txt"]
+
+
+def test_a_store_without_its_tokenizer_has_no_fingerprint(directory: Path, tmp_path: Path) -> None:
+    whole = write_toy_store(tmp_path / "whole", {"a": (1.0, ["text"])})
+    assert whole.fingerprint == "f" * 64
+    with pytest.raises(UserError, match="expected the fingerprint of a tokenizer") as caught:
+        TokenStore.open(directory).fingerprint  # noqa: B018
+    assert caught.value.exit_code == ExitCode.UNUSABLE
+    whole.tokenizer_path.unlink()
+    with pytest.raises(UserError, match=r"tokenizer\.model: expected the tokenizer") as caught:
+        whole.fingerprint  # noqa: B018
+    assert caught.value.exit_code == ExitCode.UNUSABLE
+
+
+def test_too_many_open_files_are_not_called_damage(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    store = TokenStore.open(directory)
+    monkeypatch.setattr(np, "memmap", refuse)
+    with pytest.raises(UserError, match=r"Too many open files.*ulimit -n") as caught:
+        store.split("train")
+    assert "delete" not in str(caught.value)

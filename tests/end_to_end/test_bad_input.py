@@ -118,3 +118,20 @@ def test_a_line_of_a_hundred_megabytes_is_kept_whole(toy_config, tmp_path):
     lengths = np.concatenate([np.diff(source.offsets) for source in sources])
     assert lengths.max() == len(line) + 2
     assert len(lengths) == 41
+
+
+def test_a_refused_resume_leaves_what_the_run_says_of_itself(
+    train, tmp_path, toy_config, workplace
+):
+    for path in (workplace.folder / "text").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = with_data(toy_config, tmp_path, str(tmp_path / "*.txt"))
+    run = tmp_path / "run"
+    assert train(run, config=config) == ExitCode.DONE
+    names = ("config.json", "command.txt", "versions.json")
+    before = {name: (run / name).read_bytes() for name in names}
+    (tmp_path / "new.txt").write_text("every river follows another stone. " * 9)
+    with pytest.raises(UserError) as caught:
+        train(run, config=dataclasses.replace(config, num_steps=20))
+    assert caught.value.exit_code == ExitCode.UNUSABLE
+    assert {name: (run / name).read_bytes() for name in names} == before

@@ -30,7 +30,7 @@ def screen():
 def make_log(path, screen, config=CONFIG, start=0):
     progress = Progress(config.num_steps, 1, stream=screen)
     devices = jax.devices()
-    return RunLog(config, RunDirectory(path), progress, devices, "float32", STORE, start)
+    return RunLog(config, RunDirectory(path), progress, devices, "float32", lambda _: STORE, start)
 
 
 @pytest.fixture

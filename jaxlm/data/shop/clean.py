@@ -31,21 +31,21 @@ class HashLines:
       config: What a line is.
       texts: Stage of the texts.
       starts: Number of the first document of each part.
-      kept: Ascending numbers of the documents that are kept.
+      is_kept: [num_documents] bool, which documents are kept.
       to: Stage of `LINES`.
     """
 
     config: LinesConfig
     texts: Stage
     starts: tuple[int, ...]
-    kept: np.ndarray
+    is_kept: np.ndarray
     to: Stage
 
     def __call__(self, part: int) -> None:
         """Makes a part."""
         with self.to.write(part, LINES, {}) as writer:
             for numbers, texts in numbered(self.texts, part, self.starts[part]):
-                here = np.isin(numbers, self.kept)
+                here = self.is_kept[numbers]
                 found = lines.line_hashes(texts.filter(pa.array(here)), numbers[here], self.config)
                 writer.add(found.rename_columns({"document": "number"}))
 
@@ -57,7 +57,7 @@ class KeepTexts:
     Attributes:
       texts: Stage of the texts.
       starts: Number of the first document of each part.
-      kept: Ascending numbers of the documents that are kept.
+      is_kept: [num_documents] bool, which documents are kept.
       decontaminate: How evaluation text is cut, or none.
       matches: Where evaluation text is.
       lines: What a line is, or none.
@@ -67,7 +67,7 @@ class KeepTexts:
 
     texts: Stage
     starts: tuple[int, ...]
-    kept: np.ndarray
+    is_kept: np.ndarray
     decontaminate: DecontaminateConfig | None
     matches: pa.Table
     lines: LinesConfig | None
@@ -82,7 +82,7 @@ class KeepTexts:
             for table in self.texts.batches(part):
                 numbers = np.arange(start, start + table.num_rows)
                 start += table.num_rows
-                here = np.isin(numbers, self.kept)
+                here = self.is_kept[numbers]
                 ids, texts = (table[name].filter(pa.array(here)) for name in ("id", "text"))
                 texts = self._cut(texts, numbers[here], record)
                 write_texts(writer, numbers[here], ids, texts, record)

@@ -29,7 +29,7 @@ class SourceConfig:
     Attributes:
       name: Name in weights, statistics and reports; unique.
       path: Globs or folders, local or of a remote file system (`s3://`, `gs://`, `hf://datasets/`);
-        `stdlib` is the standard library of the running interpreter.
+        `stdlib:code` and `stdlib:prose` are the standard library of the running interpreter.
       text_field: Field or column that holds the text, where records have several.
       id_field: Field or column that names a document; empty numbers them.
       rules: Sets of quality rules that its documents must pass: names of sections of `filters`.

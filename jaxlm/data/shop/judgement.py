@@ -20,6 +20,7 @@ EMPTY = "empty"
 CONTAMINATED = "evaluation text"
 EXACT_COPY = "exact copy"
 NEAR_COPY = "near copy"
+NOTHING_LEFT = "nothing left of repeated text"
 
 
 def rule_sets(filters: FiltersConfig) -> dict[str, RuleSet]:

@@ -47,7 +47,10 @@ class LocalEngine:
         """Groups by value on disk where memory does not suffice."""
         is_list = pa.types.is_nested(pq.read_schema(paths[0]).field(column).type)
         query = _REPEATED.format(value=f"unnest({column})" if is_list else column)
-        with tempfile.TemporaryDirectory() as folder, _connect(folder, self._workers) as database:
+        with (
+            tempfile.TemporaryDirectory(dir=paths[0].parent.parent) as folder,
+            _connect(folder, self._workers) as database,
+        ):
             database.register("left_out", pa.table({"number": pa.array(left_out, pa.int64())}))
             parameters = {"paths": [str(path) for path in paths], "least": least}
             return database.sql(query, params=parameters).to_arrow_table()

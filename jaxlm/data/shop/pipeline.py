@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jaxlm import tokenizers
 from jaxlm.data.dedup import lines as repeated
 from jaxlm.data.dedup import substrings
 from jaxlm.data.dedup.decontaminate import (
@@ -26,13 +27,15 @@ from jaxlm.data.dedup.decontaminate import (
     evaluation_index,
     without_common,
 )
+from jaxlm.data.filters.pii import redact
+from jaxlm.data.normalise import normalise
 from jaxlm.data.readers import BadDocument, ReadOptions, list_files, read_file
 from jaxlm.data.shop import clean, judgement, rows
 from jaxlm.data.shop.config import PrepareConfig
 from jaxlm.data.shop.copies import Copies, drop_exact_copies, drop_near_copies
 from jaxlm.data.shop.engine import Engine
 from jaxlm.data.shop.judgement import Judgement
-from jaxlm.data.shop.stage import DIGITS, Stage, digest
+from jaxlm.data.shop.stage import DIGITS, Stage, digest, table_digest
 from jaxlm.data.shop.units import Unit, plan_units
 from jaxlm.data.shop.versions import versions
 from jaxlm.errors import ExitCode, UserError
@@ -89,14 +92,19 @@ class Shop:
 
     def identity(self, config_digest: str) -> str:
         """What decides the results: settings, raw files, libraries."""
-        units = plan_units(self._config.sources, self._config.part_bytes)
+        config = self._config
+        units = plan_units(config.sources, config.part_bytes)
         evaluation = [
             f"{file.location} {file.version}"
-            for pattern in self._config.evaluation_sets.path
+            for pattern in config.evaluation_sets.path
             for file in list_files(pattern, setting="evaluation_sets.path").files
         ]
         listing = [unit.listing() for unit in units]
-        return digest([_VERSION, versions(), config_digest, listing, evaluation])
+        # Asked for here, a rule that cannot be measured is told before anything is read.
+        rules = [judgement.measured(judgement.source_rules(config, s)) for s in config.sources]
+        tokenizer = config.tokenizer.path and tokenizers.load(config.tokenizer.path).fingerprint
+        contents = [listing, evaluation, rules, tokenizer]
+        return digest([_VERSION, versions(), config_digest, contents])
 
     def run(self) -> Prepared:
         """Does what is not done yet.
@@ -116,6 +124,7 @@ class Shop:
         if config.decontaminate.action == "drop":
             judged.drop(matches["document"].to_numpy(), judgement.CONTAMINATED)
         copies = self._judge_copies(judged, keys, texts, starts)
+        _check_kept(judged)
         cleaned = self._clean(texts, starts, judged, matches)
         if config.substrings is not None:
             cleaned = self._without_repeats(cleaned)
@@ -193,7 +202,7 @@ class Shop:
         settings = {
             "unit": config.decontaminate.unit,
             "ngram": config.decontaminate.ngram,
-            "hashes": digest([index.hashes.tolist(), index.items.tolist()]),
+            "index": table_digest(pa.table({"hash": index.hashes, "item": index.items})),
         }
         stage = self._stage("matches", settings, [texts.digest], self._numbered(starts))
         work = rows.FindEvaluationText(
@@ -249,22 +258,23 @@ class Shop:
         self, texts: Stage, starts: tuple[int, ...], judged: Judgement, matches: pa.Table
     ) -> Stage:
         config = self._config
-        kept = judged.kept()
         cuts = config.decontaminate if config.decontaminate.action == "cut" else None
         shared = self._shared_lines(texts, starts, judged)
         settings = {
             "lines": asdict(config.lines) if config.lines else None,
+            # What goes from one part depends on all others.
+            "shared": table_digest(shared),
             "cuts": asdict(cuts) if cuts else None,
-            "matches": digest([c.to_pylist() for c in matches.columns]) if cuts else None,
+            "matches": table_digest(matches) if cuts else None,
             "kept": judged.digest(),
         }
         stage = self._stage("clean", settings, [texts.digest], self._numbered(starts))
         work = clean.KeepTexts(
             texts=texts,
             starts=starts,
-            kept=kept,
+            is_kept=judged.codes == 0,
             decontaminate=cuts,
-            matches=matches,
+            matches=matches if cuts else rows.MATCHES.empty_table(),
             lines=config.lines,
             shared=shared,
             to=stage,
@@ -279,7 +289,7 @@ class Shop:
         decides = {"unit": settings.unit, "min": settings.min_characters, "kept": judged.digest()}
         stage = self._stage("lines", decides, [texts.digest], self._numbered(starts))
         work = clean.HashLines(
-            config=settings, texts=texts, starts=starts, kept=judged.kept(), to=stage
+            config=settings, texts=texts, starts=starts, is_kept=judged.codes == 0, to=stage
         )
         self._make(stage, work)
         found = self._engine.repeated(
@@ -296,12 +306,13 @@ class Shop:
         self._make(stage, clean.FindAnchors(config=settings, clean=cleaned, to=stage))
         hashes = np.concatenate([table["hash"].to_numpy() for table in stage.tables()])
         anchors = substrings.repeated_anchors(hashes)
-        stage = self._stage("windows", decides, inputs, keys)
+        anchors_digest = table_digest(pa.table({"hash": anchors}))
+        stage = self._stage("windows", [decides, anchors_digest], inputs, keys)
         work = clean.FindWindows(config=settings, clean=cleaned, repeated=anchors, to=stage)
         self._make(stage, work)
         windows = pa.concat_tables(stage.tables())
         passages = substrings.repeated_passages(windows, settings)
-        stage = self._stage("final", decides, inputs, keys)
+        stage = self._stage("final", [decides, table_digest(passages)], inputs, keys)
         return self._make(stage, clean.CutPassages(clean=cleaned, passages=passages, to=stage))
 
 
@@ -318,8 +329,11 @@ def read_evaluation(config: PrepareConfig, notify: Notify) -> EvaluationIndex:
             for record in read_file(file.location, file.id, source="", options=options):
                 if isinstance(record, BadDocument):
                     raise UserError(f"evaluation_sets: {record}", ExitCode.UNUSABLE)
-                ids.append(record.id)
-                texts.append(record.text)
+                # A leak is found in the form that the corpus has by then, or in its own.
+                cleaned, _ = redact(normalise(record.text, config.normalise), config.pii)
+                for text in dict.fromkeys((cleaned, record.text)):
+                    ids.append(record.id)
+                    texts.append(text)
     index = evaluation_index(ids, texts, config.decontaminate)
     if index.too_short:
         notify(
@@ -336,10 +350,22 @@ def _unit_key(config: PrepareConfig, unit: Unit) -> str:
         "text_field": source.text_field,
         "id_field": source.id_field,
         "clean": source.clean,
-        "c4": "c4" in source.rules,
+        "c4": "c4" in source.rules and config.filters.c4_lines is not None,
         "files": unit.listing(),
     }
     return digest(reading)[:DIGITS]
+
+
+def _check_kept(judged: Judgement) -> None:
+    if len(judged.kept()):
+        return
+    counts = np.bincount(judged.codes, minlength=len(judged.reasons))
+    found = sorted(zip(counts.tolist(), judged.reasons, strict=True), reverse=True)
+    why = ", ".join(f"{reason} ({count:,})" for count, reason in found[:_NAMED_IN_ERROR] if count)
+    raise UserError(
+        f"no document is left: {why or 'there was none'}. Mend the sources, or change the rules",
+        ExitCode.UNUSABLE,
+    )
 
 
 def _check_bad(bad: list[BadDocument], most: int, notify: Notify) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from jaxlm.errors import ExitCode, UserError
 
+Work = Callable[[int], Any]
+
 # A part whose worker dies so often is at fault itself.
 _MOST_TRIES = 3
 
@@ -24,7 +26,7 @@ def num_workers(wanted: int) -> int:
 
 
 def run_parts(
-    work: Callable[[int], Any], parts: Iterable[int], workers: int, stage: str
+    work: Work, parts: Iterable[int], workers: int, stage: str
 ) -> Iterator[tuple[int, Any]]:
     """Runs `work` for each part and yields (part, result) as they end.
 
@@ -47,6 +49,7 @@ def run_parts(
         try:
             for part, result in _run_once(work, list(left), min(workers, len(left))):
                 del left[part]
+                left = dict.fromkeys(left, 0)  # one that ended shows that others may, too
                 yield part, result
         except BrokenProcessPool:
             stubborn = [part for part, tries in left.items() if tries >= _MOST_TRIES]
@@ -59,12 +62,12 @@ def run_parts(
                 ) from None
 
 
-def _run_once(
-    work: Callable[[int], Any], parts: list[int], workers: int
-) -> Iterator[tuple[int, Any]]:
+def _run_once(work: Work, parts: list[int], workers: int) -> Iterator[tuple[int, Any]]:
     context = multiprocessing.get_context("spawn")  # forking beside Arrow's threads may hang
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_settle) as pool:
-        futures: dict[Future[Any], int] = {pool.submit(work, part): part for part in parts}
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_settle, initargs=(work,)
+    ) as pool:
+        futures: dict[Future[Any], int] = {pool.submit(_run_part, part): part for part in parts}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -73,10 +76,21 @@ def _run_once(
             raise
 
 
-def _settle() -> None:
+# Sent to a worker once, since it may hold decisions about every document.
+_work: Work | None = None
+
+
+def _run_part(part: int) -> Any:
+    assert _work is not None
+    return _work(part)
+
+
+def _settle(work: Work) -> None:
     """One thread a worker; Ctrl-C is the driver's to handle, and no worker outlives it."""
     import pyarrow
 
+    global _work
+    _work = work
     threading.Thread(target=_end_with_driver, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pyarrow.set_cpu_count(1)

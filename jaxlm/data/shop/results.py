@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jaxlm.data.shop.judgement import KEPT
+from jaxlm.data.shop.judgement import KEPT, NOTHING_LEFT
 from jaxlm.data.shop.pipeline import Prepared
 from jaxlm.data.shop.stage import write_durably
 from jaxlm.data.shop.versions import versions
@@ -41,6 +41,10 @@ class Results:
             self._has_size(name, entry["bytes"]) for name, entry in manifest["files"].items()
         )
 
+    def begin(self) -> None:
+        """Takes the manifest away before anything else changes."""
+        (self._directory / MANIFEST).unlink(missing_ok=True)
+
     def write(self, identity: str, prepared: Prepared, store: Path | None) -> None:
         """Writes the list of dropped documents, and the manifest last."""
         self._write_dropped(prepared)
@@ -53,9 +57,13 @@ class Results:
             "corpus": self._relative(prepared.clean.directory),
             "store": self._relative(store) if store else None,
             "versions": versions(),
-            "files": {self._relative(path): _described(path) for path in prepared.clean.paths()},
+            "files": {self._relative(path): _described(path) for path in self._files(prepared)},
         }
         write_durably(self._directory / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+
+    def _files(self, prepared: Prepared) -> list[Path]:
+        names = ("config.json", "report.json", "report.html", DROPPED)
+        return [*prepared.clean.paths(), *(self._directory / name for name in names)]
 
     def summary(self) -> str:
         """What there is, in a line or two."""
@@ -73,7 +81,14 @@ class Results:
             for part, unit in enumerate(prepared.units):
                 start, end = prepared.starts[part : part + 2]
                 ids = pq.read_table(prepared.texts.path(part), columns=["id"])["id"]
-                reasons = prepared.judgement.table(start, end)["reason"]
+                left = pq.read_table(prepared.clean.path(part), columns=["number"])["number"]
+                table = prepared.judgement.table(start, end)
+                # What was kept may have lost all its text to repeated lines and passages.
+                emptied = pc.and_(
+                    pc.equal(table["reason"], KEPT),
+                    pc.invert(pc.is_in(table["number"], left.combine_chunks())),
+                )
+                reasons = pc.if_else(emptied, NOTHING_LEFT, table["reason"])
                 source = prepared.config.sources[unit.source].name
                 table = pa.table(
                     {"id": ids, "source": pa.array([source] * len(ids)), "reason": reasons}

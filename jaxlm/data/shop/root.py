@@ -73,6 +73,10 @@ def _range_problems(config: PrepareConfig) -> Iterator[Problem]:
 def _source_problems(config: PrepareConfig) -> Iterator[Problem]:
     sets = rule_sets(config.filters)
     for number, source in enumerate(config.sources):
+        if not source.path:
+            yield _problem(config, (f"sources.{number}.path",), "one file pattern or more")
+        if len(set(source.rules)) < len(source.rules):
+            yield _problem(config, (f"sources.{number}.rules",), "each set of rules once")
         for name in source.rules:
             if name not in sets:
                 given = Given(path=f"sources.{number}.rules", value=name)

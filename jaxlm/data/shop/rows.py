@@ -59,15 +59,15 @@ class ReadTexts:
                 writer.add(self._cleaned(table, source, counts))
 
     def _cleaned(self, table: pa.Table, source: SourceConfig, counts: "_ReadCounts") -> pa.Table:
-        if not source.clean:
-            return counts.write(table)
-        table, changed = normalise_table(table, self.config.normalise)
-        counts.add("normalised", changed)
+        if source.clean:
+            table, changed = normalise_table(table, self.config.normalise)
+            counts.add("normalised", changed)
         texts = []
         for text in table["text"].to_pylist():
-            redacted, found = pii.redact(text, self.config.pii)
-            counts.add("pii", found)
-            texts.append(self._without_lines(redacted, source, counts))
+            if source.clean:
+                text, found = pii.redact(text, self.config.pii)
+                counts.add("pii", found)
+            texts.append(self._without_lines(text, source, counts))
         place = table.schema.get_field_index("text")
         return counts.write(table.set_column(place, "text", pa.array(texts, pa.string())))
 

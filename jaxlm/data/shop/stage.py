@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from jaxlm.errors import ExitCode, UserError
 
-DIGITS = 12
+DIGITS = 16
 _COMPRESSION = "zstd"
 # Arrow writes a row group from memory: small ones keep a worker small.
 _ROWS = 4096
@@ -135,6 +135,15 @@ class PartWriter:
 def digest(content: Any) -> str:
     """Hexadecimal SHA-256 of JSON content."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def table_digest(table: pa.Table) -> str:
+    """Hexadecimal SHA-256 of a table whose columns are numbers."""
+    content = hashlib.sha256()
+    for name in table.column_names:
+        content.update(f"{name} {table.num_rows} ".encode())
+        content.update(table[name].to_numpy().tobytes())
+    return content.hexdigest()
 
 
 def write_durably(path: Path, text: str) -> None:

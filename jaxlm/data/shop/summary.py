@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jaxlm.data.analysis.analysis import Analysis
@@ -50,8 +51,8 @@ def make_report(prepared: Prepared, engine: Engine, progress: Progress) -> ShopR
         steps=_steps(prepared, texts),
         rules=_rules(prepared, texts),
         clusters=_clusters(prepared, texts),
-        leaks=found[:_SHOWN],
-        num_leaks=dict(Counter(leak.source for leak in found)),
+        leaks=found,
+        num_leaks=_num_leaks(prepared, texts),
         bad=bad[:_SHOWN],
         num_bad=len(bad),
         pii=_by_source(prepared, "pii"),
@@ -231,14 +232,12 @@ def _leaks(prepared: Prepared, texts: _Texts) -> list[Leak]:
     if prepared.evaluation is None or not prepared.matches.num_rows:
         return []
     table = leaks(prepared.matches, prepared.evaluation)
-    shown = texts.read(table["document"][:_SHOWN].to_pylist())
-    places = {
-        row["document"]: (row["start"], row["end"]) for row in prepared.matches.to_pylist()[::-1]
-    }
+    table = table[:_SHOWN]
+    shown = texts.read(table["document"].to_pylist())
     found = []
     for row in table.to_pylist():
-        name, text = shown.get(row["document"], ("", ""))
-        start, end = places[row["document"]]
+        name, text = shown[row["document"]]
+        start, end = _place(prepared, row["document"], row["evaluation"])
         found.append(
             Leak(
                 evaluation_id=row["evaluation"],
@@ -250,6 +249,24 @@ def _leaks(prepared: Prepared, texts: _Texts) -> list[Leak]:
             )
         )
     return found
+
+
+def _place(prepared: Prepared, document: int, evaluation: str) -> tuple[int, int]:
+    """Where the first n-gram that a document shares with an evaluation text stands."""
+    assert prepared.evaluation is not None
+    items = [item for item, name in enumerate(prepared.evaluation.ids) if name == evaluation]
+    here = pc.and_(
+        pc.equal(prepared.matches["document"], document),
+        pc.is_in(prepared.matches["item"], pa.array(items)),
+    )
+    first = prepared.matches.filter(here).slice(0, 1).to_pylist()[0]
+    return first["start"], first["end"]
+
+
+def _num_leaks(prepared: Prepared, texts: _Texts) -> dict[str, int]:
+    """Documents that hold evaluation text, by source."""
+    documents = np.unique(prepared.matches["document"].to_numpy())
+    return dict(Counter(texts.source(number) for number in documents.tolist()))
 
 
 def _by_source(prepared: Prepared, kind: str) -> dict[str, dict[str, int]]:
@@ -266,23 +283,29 @@ class _Analyse:
     Attributes:
       stages: Of texts.
       sources: Name of each part's source.
+      every: One of so many documents is looked at, the same ones in each stage.
+      starts: Number of the first document of each part, in a stage without numbers.
     """
 
     stages: tuple[Stage, ...]
     sources: tuple[str, ...]
+    every: int
+    starts: tuple[int, ...]
 
     def __call__(self, number: int) -> dict[str, object]:
         """The statistics of one stage."""
         stage, analysis = self.stages[number], Analysis()
-        total = sum(record["bytes"] for record in stage.records())
-        every = -(-total // _ANALYSED_BYTES) or 1
         for part, source in enumerate(self.sources):
-            start = 0
-            for table in stage.batches(part, ["id", "text"]):
-                rows = pa.array(np.arange(-start % every, table.num_rows, every))
+            start = self.starts[part]
+            for table in stage.batches(part):
+                numbers = np.arange(start, start + table.num_rows)
                 start += table.num_rows
+                if "number" in table.column_names:
+                    numbers = table["number"].to_numpy()
+                rows = pa.array(np.flatnonzero(numbers % self.every == 0))
                 names = pa.array([source] * len(rows), pa.string())
-                analysis.add(table.take(rows).append_column("source", names))
+                chosen = table.select(["id", "text"]).take(rows)
+                analysis.add(chosen.append_column("source", names))
         return analysis.result()
 
 
@@ -291,7 +314,13 @@ def _analyses(
 ) -> tuple[dict[str, object], ...]:
     """Statistics of what was read and of what is left, beside each other."""
     names = tuple(prepared.config.sources[unit.source].name for unit in prepared.units)
-    work = _Analyse(stages=(prepared.texts, prepared.clean), sources=names)
+    total = sum(record["bytes"] for record in prepared.texts.records())
+    work = _Analyse(
+        stages=(prepared.texts, prepared.clean),
+        sources=names,
+        every=-(-total // _ANALYSED_BYTES) or 1,
+        starts=prepared.starts,
+    )
     results = {}
     progress("analysis", 0, len(work.stages))
     for number, result in engine.run(work, range(len(work.stages)), "analysis"):

@@ -36,7 +36,7 @@ def make_tokens(
         notify(f"source {source.name}: no text is left, so the token store is without it")
     sources = tuple(itertools.compress(sources, has_text))
     data = DataConfig(
-        path=tuple(source.name for source in sources),
+        path=tuple(f"source {source.name}" for source in sources),  # no file and no `stdlib`
         weights=tuple(itertools.compress(weights, has_text)),
         validation_fraction=config.tokens.validation_fraction,
         store_dir=str(out_dir / "store"),

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -55,12 +56,14 @@ def plan_units(sources: Sequence[SourceConfig], part_bytes: int) -> tuple[Unit, 
     units: list[Unit] = []
     owners: dict[str, str] = {}
     for number, source in enumerate(sources):
-        for pattern in source.path:
+        for place, pattern in enumerate(source.path):
             if pattern in EMBEDDED:
                 units.append(Unit(source=number, embedded=EMBEDDED[pattern]))
                 continue
             files = list_files(pattern, setting=f"sources.{number}.path").files
-            _check_files(files, source.name, owners)
+            _check_files(files, f"{source.name}, pattern {place + 1}", owners)
+            if len(source.path) > 1:  # files of one name in two folders are two
+                files = tuple(replace(f, id=f"{place}/{f.id}") for f in files)
             units += [Unit(source=number, files=group) for group in _groups(files, part_bytes)]
     return tuple(units)
 
@@ -96,11 +99,14 @@ def _embedded_table(field: str, source: str) -> pa.Table:
 
 def _groups(files: Sequence[ListedFile], part_bytes: int) -> Iterator[tuple[ListedFile, ...]]:
     group: list[ListedFile] = []
+    size = 0
     for file in files:
-        if group and sum(f.size for f in group) + file.size > part_bytes:
+        file_bytes = file.size or part_bytes  # a storage may not say
+        if group and size + file_bytes > part_bytes:
             yield tuple(group)
-            group = []
+            group, size = [], 0
         group.append(file)
+        size += file_bytes
     if group:
         yield tuple(group)
 
@@ -113,7 +119,9 @@ def _check_names(sources: Sequence[SourceConfig]) -> None:
 
 def _check_files(files: Sequence[ListedFile], source: str, owners: dict[str, str]) -> None:
     for file in files:
-        owner = owners.setdefault(str(file.location), source)
+        location = file.location
+        place = location.resolve() if isinstance(location, Path) else location
+        owner = owners.setdefault(str(place), source)
         if owner != source:
             raise UserError(
                 f"sources: {file.location} belongs to both {owner!r} and {source!r}; make the "

@@ -5,7 +5,17 @@ import importlib.metadata
 import platform
 import unicodedata
 
-_LIBRARIES = ("ftfy", "numpy", "opencc", "py3langid", "pyarrow", "trafilatura", "warcio")
+_LIBRARIES = (
+    "ftfy",
+    "numpy",
+    "opencc",
+    "py3langid",
+    "pyarrow",
+    "sentencepiece",
+    "tokenizers",
+    "trafilatura",
+    "warcio",
+)
 
 
 @functools.cache

@@ -226,3 +226,51 @@ def test_the_parts_hold_what_they_say(raw):
     prepared, _ = run(config(raw), raw / "stages")
     for path, record in zip(prepared.clean.paths(), prepared.clean.records(), strict=True):
         assert pq.read_metadata(path).num_rows == record["documents"]
+
+
+def test_what_an_edited_file_changes_in_the_others_is_done_again(raw):
+    """The notice of the site stays in all pages, or goes, with the pages of other files."""
+    rng = random.Random(3)
+    for number in range(3):
+        path = raw / "c" / f"{number}.jsonl"
+        write(path, [(f"c{number}-{n}", f"{sentence(rng)}\n{NOTICE}") for n in range(3)])
+    source = SourceConfig(name="c", path=(str(raw / "c" / "*"),), id_field="id")
+    settings = config(raw, sources=(source,))
+    run(settings, raw / "stages")
+    other = "Another end of the page, which is as long as the notice."
+    texts = [(f"c2-{n}", f"{sentence(rng)}\n{other}") for n in range(3)]
+    write(raw / "c" / "2.jsonl", texts)
+    edited = config(raw, sources=(source,), lines=LinesConfig(most_documents=6, keep="none"))
+    run(config(raw, sources=(source,), lines=edited.lines), raw / "stages")
+    write(raw / "c" / "2.jsonl", [(name, f"{text}\n{NOTICE}") for name, text in texts])
+    again, _ = run(edited, raw / "stages")
+    fresh, _ = run(edited, raw / "fresh")
+    assert documents(again) == documents(fresh)
+    assert NOTICE not in "".join(documents(fresh).values())
+
+
+def test_evaluation_text_is_found_in_the_form_that_the_corpus_has(raw):
+    quiz = (raw / "quiz.jsonl").read_text()
+    accented = quiz.replace("a", "\u00e4")
+    (raw / "quiz.jsonl").write_text(accented)
+    leak = json.loads(accented)["text"]
+    write(raw / "b" / "1.jsonl", [("b-accented", f"{sentence(random.Random(4))} {leak}")])
+    prepared, _ = run(config(raw, normalise=NormaliseConfig(accents=True)), raw / "stages")
+    assert reasons(prepared)["b-accented"] == "evaluation text"
+
+
+def test_nothing_left_is_told_with_the_reasons(raw):
+    filters = FiltersConfig(table=TableConfig(most_digits=-1))
+    with pytest.raises(UserError, match=r"no document is left: table\.digits \(28\)") as caught:
+        run(config(raw, filters=filters), raw / "stages")
+    assert caught.value.exit_code == ExitCode.UNUSABLE
+
+
+def test_files_of_one_name_in_two_folders_are_two(raw):
+    write(raw / "c" / "0.jsonl", [("x", sentence(random.Random(5)))])
+    paths = (str(raw / "a" / "0.jsonl"), str(raw / "c" / "0.jsonl"))
+    source = SourceConfig(name="c", path=paths)
+    prepared, _ = run(config(raw, sources=(source,)), raw / "stages")
+    assert {"0/0.jsonl:1", "1/0.jsonl:1"} <= documents(prepared).keys()
+    with pytest.raises(UserError, match="belongs to both"):
+        run(config(raw, sources=(dataclasses.replace(source, path=(*paths, paths[0])),)), raw / "x")
