@@ -70,13 +70,12 @@ class ByteLevelTokenizer(HuggingFaceTokenizer):
             for text, seed in zip(texts, seeds, strict=True)
         ]
 
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        # The library's decoder takes letters of added tokens for bytes.
+        return b"".join([self._spelt[int(token)] for token in ids]).decode("utf-8", "replace")
+
     def token_bytes(self) -> np.ndarray:
-        sizes = np.zeros(self.vocab_size, np.int32)
-        for piece, token in self.data["model"]["vocab"].items():
-            sizes[token] = len(piece)
-        for token, number in self._added.items():
-            sizes[number] = len(token.encode()) if token in self._ordinary else 0
-        return sizes
+        return np.array([len(spelling) for spelling in self._spelt], np.int32)
 
     def is_lossless(self) -> bool:
         """True: a byte has an id and a token has its bytes."""
@@ -108,6 +107,17 @@ class ByteLevelTokenizer(HuggingFaceTokenizer):
         """The tokenizer without its added tokens."""
         data = {**self._hidden, "added_tokens": []}
         return tokenizers.Tokenizer.from_str(json.dumps(data))
+
+    @cached_property
+    def _spelt(self) -> list[bytes]:
+        """Bytes of each id; none of special ones."""
+        spelt = [b""] * self.vocab_size
+        for piece, token in self.data["model"]["vocab"].items():
+            if piece not in self._added:
+                spelt[token] = bytes(_BYTES[character] for character in piece)
+        for token, number in self._ordinary.items():
+            spelt[number] = token.encode()
+        return spelt
 
     @cached_property
     def _byte_ids(self) -> dict[str, int]:

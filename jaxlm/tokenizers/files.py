@@ -125,7 +125,7 @@ def _from_text(content: bytes, folder: Path) -> Tokenizer:
         text = content.decode()
     except UnicodeDecodeError:
         text = ""
-    lines = text.splitlines()
+    lines = text.split("\n")
     if "[UNK]" in lines[:1000]:
         from jaxlm.tokenizers.wordpiece import WordPieceTokenizer
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class HuggingFaceTokenizer(Tokenizer):
         Raises:
           UserError: `data` is not a tokenizer, or lacks the tokens of `marks`.
         """
-        self.data, self.marks = dict(data), marks
+        self.data, self.marks = _with_special_marks(data, marks), marks
         self._marked = _backend(self.data)
         self._hidden = hide_special_tokens(self.data)
         self._plain = _backend(self._hidden)
@@ -87,15 +88,22 @@ class HuggingFaceTokenizer(Tokenizer):
 
     def token_bytes(self) -> np.ndarray:
         """UTF-8 bytes that each id adds after another one, int32 [vocab_size]."""
+        return self._sizes
+
+    @cached_property
+    def _sizes(self) -> np.ndarray:
         # A first token may lose a space that it has in the middle of a text.
         special = {*self.special_tokens.values(), self.unknown_id}
         ordinary = sorted(set(range(self.vocab_size)) - special)
         first = ordinary[-1:]
         start = len(self.decode(first).encode())
         sizes = np.zeros(self.vocab_size, np.int32)
+        byte_pieces = _byte_pieces(self.data)
         for token in ordinary:
             if _is_byte(self.piece(token)):
                 sizes[token] = 1
+            elif token in byte_pieces:
+                sizes[token] = byte_pieces[token]
             else:
                 sizes[token] = len(self.decode([*first, token]).encode()) - start
         return sizes
@@ -119,6 +127,32 @@ class HuggingFaceTokenizer(Tokenizer):
                 f"the tokenizer has no token {token!r}, named as its {role}", ExitCode.UNUSABLE
             )
         return int(found)
+
+
+def _with_special_marks(data: Mapping[str, Any], marks: Marks) -> dict[str, Any]:
+    """The content with the marks as special tokens, whatever the file says of them."""
+    names = {marks.bos, marks.eos, marks.pad} - {""}
+    added = [
+        {**token, "special": token["special"] or token["content"] in names}
+        for token in data.get("added_tokens") or ()
+    ]
+    vocab = data["model"].get("vocab") or {}
+    pieces = [piece for piece, _ in vocab] if isinstance(vocab, list) else vocab
+    numbers = {p: n for n, p in enumerate(pieces)} if isinstance(vocab, list) else vocab
+    missing = (names & set(pieces)) - {token["content"] for token in added}
+    added += [added_token(name, numbers[name], special=True) for name in sorted(missing)]
+    return {**data, "added_tokens": sorted(added, key=lambda token: token["id"])}
+
+
+def _byte_pieces(data: Mapping[str, Any]) -> dict[int, int]:
+    """Bytes of each piece of the vocabulary where a character stands for a byte."""
+    decoder = data.get("decoder") or {}
+    vocab = data["model"].get("vocab")
+    kinds = {step.get("type") for step in decoder.get("decoders", [decoder])}
+    if "ByteLevel" not in kinds or not isinstance(vocab, dict):
+        return {}
+    added = {token["content"] for token in data.get("added_tokens") or ()}
+    return {token: len(piece) for piece, token in vocab.items() if piece not in added}
 
 
 def find_marks(data: Mapping[str, Any], settings: Mapping[str, Any]) -> Marks:
@@ -192,14 +226,16 @@ def merges_of(data: Mapping[str, Any]) -> list[tuple[str, str]]:
 def hide_special_tokens(data: Mapping[str, Any]) -> dict[str, Any]:
     """A `tokenizer.json` with the same ids whose model cannot find a special token in text.
 
-    The library can be told not to look for special tokens, but a model may have them as pieces. A
-    piece with a space matches nothing, as no text reaches a model with a space in it.
+    The library can be told not to look for special tokens, but a model may have them as pieces. So
+    they are renamed to what stands in no text that does not know this vocabulary's hash.
     """
+    content = json.dumps(data["model"], sort_keys=True).encode()
+    secret = f"\ue000{hashlib.sha256(content).hexdigest()}\ue000"
     model, added = data["model"], data.get("added_tokens") or []
     special = {token["content"] for token in added if token["special"]} - {_unknown(data)}
 
     def hidden(piece: str) -> str:
-        return f" {piece}" if piece in special else piece
+        return f"{secret}{piece}" if piece in special else piece
 
     vocab = model["vocab"]
     if isinstance(vocab, list):

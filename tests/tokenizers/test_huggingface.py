@@ -1,0 +1,71 @@
+"""What a `tokenizer.json` says of its tokens, and what no text can do with them."""
+
+import numpy as np
+import pytest
+
+from jaxlm.tokenizers.byte_level import open_huggingface, train_byte_level
+from jaxlm.tokenizers.extension import extend
+from jaxlm.tokenizers.huggingface import HuggingFaceTokenizer, Marks
+from jaxlm.tokenizers.split_patterns import PATTERNS
+
+MARKS = Marks(bos="<s>", eos="</s>")
+PIECES = [["<unk>", 0.0], ["<s>", -9.0], ["</s>", -9.0], ["a", -1.0], [" ", -1.0], ["<s", -2.0]]
+PIECES += [[character, -3.0] for character in "<>/s"]
+
+
+def unigram(pre_tokenizer=None, added=()):
+    """A model that has its marks as pieces; nothing in the file calls them special."""
+    model = {"type": "Unigram", "unk_id": 0, "vocab": PIECES}
+    return {
+        "version": "1.0",
+        "added_tokens": list(added),
+        "normalizer": None,
+        "pre_tokenizer": pre_tokenizer,
+        "post_processor": None,
+        "decoder": None,
+        "model": model,
+    }
+
+
+@pytest.mark.parametrize("pre_tokenizer", [None, {"type": "WhitespaceSplit"}])
+@pytest.mark.parametrize("text", ["a<s>a", "a <s>a", "</s>", " </s>", "<s></s> <s>"])
+def test_no_text_makes_a_mark(pre_tokenizer, text):
+    tokenizer = HuggingFaceTokenizer(unigram(pre_tokenizer), MARKS)
+    assert set(tokenizer.special_tokens) == {"<s>", "</s>"}
+    assert not {tokenizer.bos_id, tokenizer.eos_id} & set(tokenizer.encode(text))
+    assert tokenizer.bos_id in tokenizer.encode("a<s>", special=True)
+    assert tokenizer.decode([tokenizer.bos_id, 3]) == "a"
+
+
+@pytest.fixture(scope="module")
+def byte_level():
+    return train_byte_level(
+        ["the river the stone le caf\u00e9 \u9f8d\u9f9c"] * 4, 300, PATTERNS["gpt4"]
+    )
+
+
+def test_marks_that_a_file_calls_ordinary_are_special(byte_level):
+    data = dict(byte_level.data)
+    data["added_tokens"] = [{**token, "special": False} for token in data["added_tokens"]]
+    tokenizer = open_huggingface(data, byte_level.marks)
+    assert tokenizer.eos_id not in tokenizer.encode("x</s>y")
+    assert tokenizer.decode(tokenizer.encode("x</s>y")) == "x</s>y"
+
+
+def test_text_survives_added_tokens_of_letters_that_stand_for_bytes(byte_level):
+    tokenizer = extend(byte_level, ["caf\u00e9", "\u0142adny"])
+    text = "le caf\u00e9 \u0142adny \U0001f642"
+    ids = tokenizer.encode(text)
+    assert tokenizer.decode(ids) == text
+    assert tokenizer.token_bytes()[ids].sum() == len(text.encode())
+
+
+def test_a_byte_counts_as_one_whatever_normalises_the_text(byte_level):
+    tokenizer = open_huggingface(
+        {**byte_level.data, "normalizer": {"type": "NFC"}}, byte_level.marks
+    )
+    assert type(tokenizer) is HuggingFaceTokenizer
+    text = "\u9f8d\u9f9c\u4f60 the river"
+    sizes = tokenizer.token_bytes()
+    assert sizes[tokenizer.encode(text)].sum() == len(text.encode())
+    assert np.all(sizes[list(tokenizer.special_tokens.values())] == 0)
