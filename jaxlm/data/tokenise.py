@@ -14,7 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jaxlm import tokenizers
 from jaxlm.config import TrainConfig
 from jaxlm.data.config import DataConfig
 from jaxlm.data.encode import Encoded, encode_sources, token_dtype
@@ -193,8 +192,8 @@ def _order(config: TrainConfig) -> StoreOrder:
 
 def _store_directory(order: StoreOrder) -> Path:
     tokenizer = asdict(order.tokenizer) | {"type": type(order.tokenizer).__name__}
-    if path := tokenizer.pop("path"):
-        tokenizer = {"fingerprint": tokenizers.load(path).fingerprint}
+    if tokenizer.pop("path"):
+        tokenizer = {"fingerprint": order.tokenizer.load().fingerprint}
     data = {k: v for k, v in asdict(order.data).items() if k not in _NOT_IN_DIGEST}
     identity = {
         "format": FORMAT_VERSION,
@@ -243,7 +242,7 @@ def _build(directory: Path, order: StoreOrder, notify: Notify, progress: Progres
 def _make_tokenizer(order: StoreOrder, scan: Scan, notify: Notify, progress: Progress) -> Tokenizer:
     """Loads or trains the tokenizer."""
     if order.tokenizer.path:
-        tokenizer, name = tokenizers.load(order.tokenizer.path), order.tokenizer.path
+        tokenizer, name = order.tokenizer.load(), order.tokenizer.path
     else:
         tokenizer = _train_tokenizer(order, scan, notify, progress)
         name = type(order.tokenizer).__name__

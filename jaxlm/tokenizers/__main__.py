@@ -9,7 +9,8 @@ python -m jaxlm.tokenizers export TOKENIZER FOLDER
 import glob
 import sys
 from argparse import Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,12 +94,23 @@ def _add_text(parser: ArgumentParser) -> None:
     )
 
 
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Refuses a place without a folder before the work, and tells what the disk says after it."""
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"{path}: there is no folder {path.parent}; make it first")
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}", ExitCode.STORAGE) from error
+
+
 def _train(chosen: Namespace) -> int:
     config = _config(chosen.kind, chosen.vocab_size, chosen.settings)
-    tokenizer = config.train(
-        _passages(chosen.text, config.training_bytes), chosen.vocab_size, _notify
-    )
-    tokenizer.save(chosen.out)
+    with _writing(chosen.out):
+        passages = _passages(chosen.text, config.training_bytes)
+        tokenizer = config.train(passages, chosen.vocab_size, _notify)
+        tokenizer.save(chosen.out)
     print(f"wrote {chosen.out}: {tokenizer.vocab_size:,} ids")
     return ExitCode.DONE
 
@@ -174,8 +186,9 @@ def _compare(chosen: Namespace) -> int:
 def _extend(chosen: Namespace) -> int:
     from jaxlm.tokenizers.extension import extend
 
-    tokenizer = extend(load(chosen.tokenizer), chosen.ordinary, chosen.special)
-    tokenizer.save(chosen.out)
+    with _writing(chosen.out):
+        tokenizer = extend(load(chosen.tokenizer), chosen.ordinary, chosen.special)
+        tokenizer.save(chosen.out)
     print(f"wrote {chosen.out}: {tokenizer.vocab_size:,} ids")
     return ExitCode.DONE
 
@@ -183,7 +196,8 @@ def _extend(chosen: Namespace) -> int:
 def _export(chosen: Namespace) -> int:
     from jaxlm.tokenizers.export import export
 
-    export(load(chosen.tokenizer), chosen.folder)
+    with _writing(chosen.folder):
+        export(load(chosen.tokenizer), chosen.folder)
     print(f"wrote {chosen.folder}")
     return ExitCode.DONE
 

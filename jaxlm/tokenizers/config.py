@@ -40,6 +40,16 @@ class TokenizerConfig(abc.ABC):
           UserError: The text is too little or the vocabulary too small or too large.
         """
 
+    def load(self) -> "Tokenizer":
+        """Loads the tokenizer at `path`.
+
+        Raises:
+          UserError: The file is missing or no tokenizer.
+        """
+        from jaxlm.tokenizers.files import load
+
+        return load(self.path)
+
     def most_ids(self) -> int | None:
         """Ids that training gives at most, where that is known before."""
         return self.vocab_size
@@ -82,7 +92,8 @@ class ByteLevelConfig(TokenizerConfig):
     """Byte-level BPE (Radford et al., 2019): any text is spelt by its bytes.
 
     Attributes:
-      pattern: How text is split into words before bytes merge: as GPT-2, GPT-4, GPT-4o or Llama 3.
+      pattern: How text is split into words before bytes merge: as GPT-2, GPT-4, GPT-4o or Llama 3;
+        counts also for a tiktoken file at `path`, but not for other files, which say it.
       split_digits: Make each digit a word of its own.
     """
 
@@ -97,6 +108,12 @@ class ByteLevelConfig(TokenizerConfig):
         pattern = PATTERNS[self.pattern]
         split = with_split_digits(pattern) if self.split_digits else pattern
         return _announced(train_byte_level(passages, self.vocab_size, split), self, notify)
+
+    def load(self) -> "Tokenizer":
+        """Loads the tokenizer at `path`; `pattern` counts for an unpublished tiktoken file."""
+        from jaxlm.tokenizers.files import load
+
+        return load(self.path, self.pattern)
 
     def least_size(self) -> int:
         return 259

@@ -97,7 +97,7 @@ def _saved_huggingface(data: Mapping[str, Any]) -> Tokenizer:
     try:
         marks = Marks(**{role: data[role] for role in ("bos", "eos", "pad", "unk")})
         return open_huggingface(data["tokenizer"], marks)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"a damaged tokenizer file: {error} is wrong", ExitCode.UNUSABLE) from error
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sentencepiece
@@ -125,7 +126,9 @@ class SentencePieceTokenizer(Tokenizer):
             )
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        text: str = self._processor.decode([int(token) for token in ids])
+        # SentencePiece writes " \u2047 " for the unknown piece, and nothing for a control piece.
+        silent = {self.unknown_id: self.bos_id}
+        text: str = self._processor.decode([silent.get(t, t) for t in map(int, ids)])
         return text
 
     def piece(self, token: int) -> str:
@@ -138,7 +141,12 @@ class SentencePieceTokenizer(Tokenizer):
         Path(path).write_bytes(self.model)
 
     def is_lossless(self) -> bool:
-        """Whether text survives encoding and decoding, by a probe of what models often change."""
+        """Whether text survives: no normalisation, and a probe of all else that changes it."""
+        from sentencepiece import sentencepiece_model_pb2  # a tenth of a second, seldom needed
+
+        proto: Any = sentencepiece_model_pb2
+        if proto.ModelProto.FromString(self.model).normalizer_spec.precompiled_charsmap:
+            return False
         probe = " a  b\t\tc\r\n\n d\u2581e\u00a0\ufb01e\u0301 \U0001f642\x00 "
         return self.decode(self.encode(probe)) == probe
 

@@ -101,3 +101,13 @@ def test_texts_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"abc \xff")
     with pytest.raises(UserError, match="not UTF-8 at byte 4"):
         train("bpe", str(tmp_path / "a.txt"), tmp_path / "a")
+
+
+def test_a_place_that_cannot_be_written_is_told(text: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no folder"):
+        train("char", text, tmp_path / "absent" / "tokenizer")
+    out = tmp_path / "tokenizer"
+    train("byte_level", text, out)
+    with pytest.raises(UserError, match="cannot write") as caught:
+        main(["export", str(out), str(out)])
+    assert caught.value.exit_code == ExitCode.STORAGE
