@@ -81,6 +81,11 @@ class ByteLevelTokenizer(HuggingFaceTokenizer):
         """True: a byte has an id and a token has its bytes."""
         return True
 
+    def misread_tokens(self) -> list[str]:
+        """Added tokens of text that the library `tokenizers` decodes to other text."""
+        decode = super().decode
+        return [token for token, number in self._ordinary.items() if decode([number]) != token]
+
     def _encode_ordinary(self, texts: Sequence[str]) -> list[np.ndarray]:
         stretches = [list(cut_text(text, _STRETCH_CHARACTERS, SPACE_RUN)) for text in texts]
         encoded = self._encode_stretches([stretch for parts in stretches for stretch in parts])

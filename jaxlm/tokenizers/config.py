@@ -93,7 +93,7 @@ class ByteLevelConfig(TokenizerConfig):
 
     Attributes:
       pattern: How text is split into words before bytes merge: as GPT-2, GPT-4, GPT-4o or Llama 3;
-        counts also for a tiktoken file at `path`, but not for other files, which say it.
+        with `path`, only an unpublished tiktoken file is split so.
       split_digits: Make each digit a word of its own.
     """
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.tokenizers.base import Tokenizer
-from jaxlm.tokenizers.byte_level import open_huggingface
+from jaxlm.tokenizers.byte_level import ByteLevelTokenizer, open_huggingface
 from jaxlm.tokenizers.huggingface import HuggingFaceTokenizer, Marks
 from jaxlm.tokenizers.sentencepiece import SentencePieceTokenizer
 from jaxlm.tokenizers.sentencepiece_export import sentencepiece_as_json
@@ -54,6 +54,12 @@ def as_json(tokenizer: Tokenizer) -> tuple[dict[str, Any], Marks]:
     Raises:
       UserError: There is no such content that gives the same ids.
     """
+    if isinstance(tokenizer, ByteLevelTokenizer) and (misread := tokenizer.misread_tokens()):
+        raise UserError(
+            f"the tokenizer cannot be exported: the library tokenizers takes letters of the added "
+            f"token {misread[0]!r} for bytes and would decode it to other text",
+            ExitCode.UNUSABLE,
+        )
     if isinstance(tokenizer, HuggingFaceTokenizer):
         return tokenizer.data, tokenizer.marks
     if not isinstance(tokenizer, SentencePieceTokenizer):

@@ -144,4 +144,9 @@ def _vocabulary(folder: Path) -> str:
             f"codes of subword-nmt need the vocabulary of the segmented text; put it at {path}",
             ExitCode.UNUSABLE,
         )
-    return path.read_text(encoding="utf-8")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not UTF-8 at byte {error.start:,}; convert it", ExitCode.UNUSABLE
+        ) from error

@@ -65,6 +65,7 @@ class HuggingFaceTokenizer(Tokenizer):
             token.content: number for number, token in sorted(added.items()) if token.special
         }
         self.fingerprint = hashlib.sha256(self._file().encode()).hexdigest()
+        self._check_hidden()
 
     def encode_batch(self, texts: Sequence[str], *, special: bool = False) -> list[np.ndarray]:
         backend = self._marked if special else self._plain
@@ -109,12 +110,29 @@ class HuggingFaceTokenizer(Tokenizer):
         return sizes
 
     def is_lossless(self) -> bool:
-        """Whether text survives encoding and decoding, by a probe of what tokenizers change."""
+        """Whether text survives: no rule that changes it, and a probe of all else that does."""
+        if not _keeps_characters(self.data.get("normalizer")):
+            return False
         probe = " a  b\t\tc\r\n\n d\u2581e\u00a0\ufb01e\u0301 X \U0001f642\x00 it 's . "
         return self.decode(self.encode(probe)) == probe
 
     def save(self, path: str | Path) -> None:
         Path(path).write_text(self._file(), encoding="utf-8")
+
+    def _check_hidden(self) -> None:
+        """Refuses a tokenizer that makes a special token of its spelling in text."""
+        marks = {self.bos_id, self.eos_id}
+        # An unknown character may stand in any text, unless its token ends a document.
+        forbidden = (marks | set(self.special_tokens.values())) - ({self.unknown_id} - marks)
+        spellings = [f"{space}{token}" for token in self.special_tokens for space in ("", " ")]
+        found = self._plain.encode_batch_fast(spellings, add_special_tokens=False)
+        for spelling, encoding in zip(spellings, found, strict=True):
+            if not forbidden.isdisjoint(encoding.ids):
+                raise UserError(
+                    f"the text {spelling!r} becomes a special token of this tokenizer.json, so "
+                    "that any document could forge one; it cannot be used",
+                    ExitCode.UNUSABLE,
+                )
 
     def _file(self) -> str:
         content = {"type": FILE_TYPE, "version": 1, **asdict(self.marks), "tokenizer": self.data}
@@ -131,7 +149,7 @@ class HuggingFaceTokenizer(Tokenizer):
 
 def _with_special_marks(data: Mapping[str, Any], marks: Marks) -> dict[str, Any]:
     """The content with the marks as special tokens, whatever the file says of them."""
-    names = {marks.bos, marks.eos, marks.pad} - {""}
+    names = {marks.bos, marks.eos, marks.pad, marks.unk} - {""}
     added = [
         {**token, "special": token["special"] or token["content"] in names}
         for token in data.get("added_tokens") or ()
@@ -232,7 +250,7 @@ def hide_special_tokens(data: Mapping[str, Any]) -> dict[str, Any]:
     content = json.dumps(data["model"], sort_keys=True).encode()
     secret = f"\ue000{hashlib.sha256(content).hexdigest()}\ue000"
     model, added = data["model"], data.get("added_tokens") or []
-    special = {token["content"] for token in added if token["special"]} - {_unknown(data)}
+    special = {token["content"] for token in added if token["special"]}
 
     def hidden(piece: str) -> str:
         return f"{secret}{piece}" if piece in special else piece
@@ -243,6 +261,8 @@ def hide_special_tokens(data: Mapping[str, Any]) -> dict[str, Any]:
     else:
         vocab = {hidden(piece): token for piece, token in vocab.items()}
     hidden_model = {**model, "vocab": vocab}
+    if model.get("unk_token"):
+        hidden_model["unk_token"] = hidden(model["unk_token"])
     if "merges" in model:
         kept = ((a, b) for a, b in merges_of(data) if not {a, b, a + b} & special)
         hidden_model["merges"] = [list(pair) for pair in kept]
@@ -252,6 +272,19 @@ def hide_special_tokens(data: Mapping[str, Any]) -> dict[str, Any]:
         "added_tokens": [{**token, "content": hidden(token["content"])} for token in added],
         "post_processor": None,
     }
+
+
+def _keeps_characters(normaliser: Mapping[str, Any] | None) -> bool:
+    """Whether a normaliser at most marks spaces, which decoding can undo."""
+    if normaliser is None:
+        return True
+    match normaliser.get("type"):
+        case "Sequence":
+            return all(_keeps_characters(step) for step in normaliser["normalizers"])
+        case "Replace":
+            return normaliser["pattern"] == {"String": " "} and normaliser["content"] == "\u2581"
+        case kind:
+            return kind == "Prepend"
 
 
 def _is_byte(piece: str) -> bool:

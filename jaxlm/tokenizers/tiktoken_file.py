@@ -45,14 +45,14 @@ def read_tiktoken(content: bytes, pattern: PatternName | None = None) -> ByteLev
 
     Args:
       content: The file.
-      pattern: How text is split; needed for a vocabulary of another size.
+      pattern: How text is split, for a vocabulary of another size; unused for those.
 
     Raises:
       UserError: The file is damaged, or of unknown size and without `pattern`.
     """
     ranks = _parse(content)
     published, special = _PUBLISHED.get(len(ranks), (None, {_END: max(ranks.values()) + 1}))
-    pattern = pattern or published
+    pattern = published or pattern
     if pattern is None:
         raise UserError(
             f"a tiktoken file of {len(ranks):,} tokens is no published vocabulary, and does not "

@@ -119,6 +119,10 @@ def test_codes_of_subword_nmt_need_their_vocabulary(tmp_path: Path) -> None:
     shutil.copy(GOLDEN / "subword_nmt" / "codes.txt", tmp_path)
     with pytest.raises(UserError, match="need the vocabulary"):
         tokenizers.load(tmp_path / "codes.txt")
+    (tmp_path / "vocab.txt").write_bytes(b"a 1\n\xff 1\n")
+    with pytest.raises(UserError, match=r"vocab\.txt is not UTF-8 at byte 4") as raised:
+        tokenizers.load(tmp_path / "codes.txt")
+    assert raised.value.exit_code == ExitCode.UNUSABLE
     shutil.copy(GOLDEN / "subword_nmt" / "vocab.txt", tmp_path)
     assert type(tokenizers.load(tmp_path / "codes.txt")) is SubwordNmtTokenizer
 
@@ -136,6 +140,11 @@ def test_codes_of_subword_nmt_need_their_vocabulary(tmp_path: Path) -> None:
         (b'{"model": {"vocab": [1, 2]}}', "a damaged tokenizer.json"),
         (b'{"model": {"vocab": {}}, "added_tokens": [{}]}', "a damaged tokenizer.json"),
         (b'{"type": "huggingface", "version": 1}', "a damaged tokenizer file"),
+        (
+            b'{"type": "huggingface", "bos": "a", "eos": "a", "pad": "", "unk": "", '
+            b'"tokenizer": {"model": null}}',
+            "a damaged tokenizer file",
+        ),
         (b'{"type": "wordpiece"}', "not a tokenizer of type 'wordpiece'"),
     ],
 )
@@ -160,3 +169,9 @@ def test_a_tokenizer_without_marks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="begins or ends a document") as error:
         tokenizers.load(write_folder(tmp_path / "a", backend))
     assert error.value.exit_code == ExitCode.UNUSABLE
+
+
+def test_pieces_may_hold_what_unicode_calls_line_ends(tmp_path: Path) -> None:
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a\u0085", "\u2028", "b"]
+    (tmp_path / "vocab.txt").write_bytes("\n".join([*pieces, ""]).encode())
+    assert tokenizers.load(tmp_path / "vocab.txt").piece(6) == "b"

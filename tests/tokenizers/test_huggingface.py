@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from jaxlm.errors import ExitCode, UserError
 from jaxlm.tokenizers.byte_level import open_huggingface, train_byte_level
+from jaxlm.tokenizers.export import as_json
 from jaxlm.tokenizers.extension import extend
 from jaxlm.tokenizers.huggingface import HuggingFaceTokenizer, Marks
 from jaxlm.tokenizers.split_patterns import PATTERNS
@@ -69,3 +71,49 @@ def test_a_byte_counts_as_one_whatever_normalises_the_text(byte_level):
     sizes = tokenizer.token_bytes()
     assert sizes[tokenizer.encode(text)].sum() == len(text.encode())
     assert np.all(sizes[list(tokenizer.special_tokens.values())] == 0)
+
+
+def words(unknown):
+    """A model of whole words."""
+    vocab = {"<s>": 0, "</s>": 1, "<unk>": 2, "a": 3, "<": 4, "unk": 5, ">": 6}
+    model = {"type": "WordLevel", "vocab": vocab, "unk_token": unknown}
+    return {**unigram({"type": "BertPreTokenizer"}), "model": model}
+
+
+def test_the_spelling_of_the_unknown_token_is_text():
+    tokenizer = HuggingFaceTokenizer(words("<unk>"), Marks(bos="<s>", eos="</s>", unk="<unk>"))
+    assert tokenizer.unknown_id == 2
+    assert tokenizer.encode("a <unk> b") == [3, 4, 5, 6, 2]
+    assert tokenizer.decode([3, 2]) == "a"
+
+
+def test_an_unknown_word_must_not_end_documents():
+    with pytest.raises(UserError, match="'<s>' becomes a special token") as raised:
+        HuggingFaceTokenizer(words("</s>"), Marks(bos="<s>", eos="</s>", unk="</s>"))
+    assert raised.value.exit_code == ExitCode.UNUSABLE
+
+
+def test_an_added_token_that_the_library_misreads_is_not_exported(byte_level):
+    as_json(extend(byte_level, ["ab ", "<think>"]))
+    with pytest.raises(UserError, match="letters of the added token 'caf\u00e9' for bytes"):
+        as_json(extend(byte_level, ["caf\u00e9"]))
+
+
+@pytest.mark.parametrize(
+    ("normaliser", "kept"),
+    [
+        ({"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}, True),
+        # Nothing in the probe is a final sigma.
+        ({"type": "Replace", "pattern": {"String": "\u03c2"}, "content": "\u03c3"}, False),
+        ({"type": "Sequence", "normalizers": [{"type": "NFC"}]}, False),
+    ],
+)
+def test_a_rule_that_changes_text_loses_some(normaliser, kept):
+    probe = " a  b\t\tc\r\n\n d\u2581e\u00a0\ufb01e\u0301 X \U0001f642\x00 it 's . "
+    characters = sorted(set(probe) - {"\u2581"} | {" "})
+    pieces = [["<unk>", 0.0], ["<s>", 0.0], ["</s>", 0.0], *([c, -1.0] for c in characters)]
+    pieces.append(["\u2581", -1.0])
+    data = unigram() | {"normalizer": normaliser, "decoder": {"type": "Fuse"}}
+    tokenizer = HuggingFaceTokenizer(data | {"model": data["model"] | {"vocab": pieces}}, MARKS)
+    tokenizer.decode = lambda ids: probe  # so that only the rules decide
+    assert tokenizer.is_lossless() == kept

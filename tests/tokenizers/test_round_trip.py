@@ -62,7 +62,7 @@ def test_bytes_of_special_and_unknown_tokens_are_none(trained, kind: str) -> Non
 @given(text=TEXT)
 @settings(deadline=None, max_examples=30)
 def test_text_survives_added_tokens(trained, kind: str, text: str) -> None:
-    extended = extend(trained(kind), ordinary=["ab ", "\r\n"], special=["S@"])
+    extended = extend(trained(kind), ordinary=["ab ", "\r\n", "caf\u00e9"], special=["S@"])
     ids = extended.encode(text)
     assert extended.decode(ids) == text
     assert extended.token_bytes()[ids].sum() == len(text.encode())

@@ -5,6 +5,8 @@ import pytest
 
 from jaxlm import tokenizers
 from jaxlm.errors import ExitCode, UserError
+from jaxlm.tokenizers import tiktoken_file
+from jaxlm.tokenizers.config import ByteLevelConfig, SentencePieceConfig
 from jaxlm.tokenizers.split_patterns import PATTERNS
 from jaxlm.tokenizers.tiktoken_file import read_tiktoken
 
@@ -82,3 +84,18 @@ def test_damaged_files_are_refused() -> None:
         read_tiktoken(file_of(TOKENS) + b"@@@ 5\n", "gpt4")
     with pytest.raises(UserError, match="without all 256 bytes"):
         read_tiktoken(file_of(TOKENS[1:]), "gpt4")
+
+
+def test_settings_split_an_unpublished_vocabulary_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.tiktoken"
+    path.write_bytes(file_of(TOKENS))
+    config = ByteLevelConfig(path=str(path), pattern="llama3")
+    own = read_tiktoken(file_of(TOKENS), "llama3")
+    assert config.load().fingerprint == own.fingerprint
+    with pytest.raises(UserError, match="name the pattern"):
+        SentencePieceConfig(path=str(path)).load()
+    published = {len(TOKENS): ("gpt2", {"<|endoftext|>": len(TOKENS)})}
+    monkeypatch.setattr(tiktoken_file, "_PUBLISHED", published)
+    assert config.load().fingerprint != own.fingerprint
