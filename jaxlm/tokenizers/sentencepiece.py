@@ -36,6 +36,8 @@ _GENERATOR = threading.Lock()
 _NUM_SEEDS = 2**32 - 5
 
 _ERRORS_ONLY = 3
+# trainer_spec.unk_surface = "": a field given again counts, and is " \u2047 " otherwise.
+_SILENT_UNKNOWN = b"\x12\x03\xe2\x02\x00"
 
 
 class SentencePieceTokenizer(Tokenizer):
@@ -126,9 +128,7 @@ class SentencePieceTokenizer(Tokenizer):
             )
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        # SentencePiece writes " \u2047 " for the unknown piece, and nothing for a control piece.
-        silent = {self.unknown_id: self.bos_id}
-        text: str = self._processor.decode([silent.get(t, t) for t in map(int, ids)])
+        text: str = self._processor.decode([int(token) for token in ids])
         return text
 
     def piece(self, token: int) -> str:
@@ -185,6 +185,6 @@ class SentencePieceTokenizer(Tokenizer):
 
 def _load_processor(model: bytes) -> sentencepiece.SentencePieceProcessor:
     try:
-        return sentencepiece.SentencePieceProcessor(model_proto=model)
+        return sentencepiece.SentencePieceProcessor(model_proto=model + _SILENT_UNKNOWN)
     except (RuntimeError, ValueError) as error:
         raise UserError("not a SentencePiece model", ExitCode.UNUSABLE) from error

@@ -199,7 +199,7 @@ def test_a_foreign_model_with_a_prefix_is_not_cut(tmp_path: Path) -> None:
 
 def test_a_rule_that_no_probe_meets_loses_text(tmp_path: Path) -> None:
     (tmp_path / "rules.tsv").write_text("3C2\t3C3\n")  # final sigma
-    settings = {"vocab_size": 300, "byte_fallback": True, "hard_vocab_limit": False}
+    settings = {"vocab_size": 400, "byte_fallback": True, "hard_vocab_limit": False}
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(PASSAGES[0].splitlines()),
         model_prefix=str(tmp_path / "sigma"),
