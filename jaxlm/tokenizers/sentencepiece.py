@@ -36,8 +36,6 @@ _GENERATOR = threading.Lock()
 _NUM_SEEDS = 2**32 - 5
 
 _ERRORS_ONLY = 3
-# trainer_spec.unk_surface = "": a field given again counts, and is " \u2047 " otherwise.
-_SILENT_UNKNOWN = b"\x12\x03\xe2\x02\x00"
 
 
 class SentencePieceTokenizer(Tokenizer):
@@ -128,7 +126,9 @@ class SentencePieceTokenizer(Tokenizer):
             )
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        text: str = self._processor.decode([int(token) for token in ids])
+        # SentencePiece writes " \u2047 " for the unknown piece, and nothing for a control piece.
+        silent = {self.unknown_id: self.bos_id}
+        text: str = self._processor.decode([silent.get(t, t) for t in map(int, ids)])
         return text
 
     def piece(self, token: int) -> str:
@@ -185,6 +185,6 @@ class SentencePieceTokenizer(Tokenizer):
 
 def _load_processor(model: bytes) -> sentencepiece.SentencePieceProcessor:
     try:
-        return sentencepiece.SentencePieceProcessor(model_proto=model + _SILENT_UNKNOWN)
+        return sentencepiece.SentencePieceProcessor(model_proto=model)
     except (RuntimeError, ValueError) as error:
         raise UserError("not a SentencePiece model", ExitCode.UNUSABLE) from error

@@ -235,8 +235,11 @@ def test_ids_pieces_and_text_of_the_golden_files(kind: str) -> None:
     examples = json.loads((GOLDEN / f"{kind}_encodings.json").read_text(encoding="utf-8"))
     for example in examples:
         assert tokenizer.encode(example["text"]) == example["ids"]
-        # SentencePiece itself shows a mark for an unknown character.
-        assert tokenizer.decode(example["ids"]) == example["decoded"].replace(" \u2047 ", "")
+        # SentencePiece itself shows a mark for an unknown character. Where that stands first, the
+        # next space begins the text, which this model takes for its own.
+        text = example["decoded"]
+        expected = text.replace(" \u2047 ", "").lstrip(" ") if "\u2047" in text else text
+        assert tokenizer.decode(example["ids"]) == expected
         known = [t for t in example["ids"] if t != tokenizer.unknown_id]
         shown = [p for p, t in zip(example["pieces"], example["ids"], strict=True) if t in known]
         assert [tokenizer.piece(token) for token in known] == shown

@@ -19,7 +19,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jaxlm import tokenizers
 from jaxlm.data.dedup import lines as repeated
 from jaxlm.data.dedup import substrings
 from jaxlm.data.dedup.decontaminate import (
@@ -102,7 +101,7 @@ class Shop:
         listing = [unit.listing() for unit in units]
         # Asked for here, a rule that cannot be measured is told before anything is read.
         rules = [judgement.measured(judgement.source_rules(config, s)) for s in config.sources]
-        tokenizer = config.tokenizer.path and tokenizers.load(config.tokenizer.path).fingerprint
+        tokenizer = config.tokenizer.path and config.tokenizer.load().fingerprint
         contents = [listing, evaluation, rules, tokenizer]
         return digest([_VERSION, versions(), config_digest, contents])
 
