@@ -83,22 +83,50 @@ def draw_shop(report: Mapping[str, Any]) -> Html:
     remaining = shop_findings.remaining(report) if after else None
     shown = after or before
     body = [
-        _header(report["title"], f"{_lead(before)}, as read" if before else ""),
-        page.cards(_cards(shown, len(found), "left after cleaning" if after else ""))
-        if shown
-        else Html(""),
+        _header(report["title"], f"{_total(report, 0)}, as read"),
+        page.cards(_shop_cards(report, shown, len(found))) if shown else Html(""),
         data_findings.section(found, remaining),
         _steps(report),
         page.section("Before and after", data_shop.comparison(before, after))
         if before and after
         else Html(""),
-        _state("The text as it was read", before),
-        _state("The text that is left", after),
+        _state(f"The text as it was read{_share(report)}", before),
+        _state(f"The text that is left{_share(report)}", after),
         page.section("Settings", page.mapping(report["settings"])),
         page.section("Versions", page.mapping(report["versions"])),
         _footer(),
     ]
     return page.document(f"{report['title']}: data report", page.join(body))
+
+
+def _share(report: Mapping[str, Any]) -> str:
+    one_in = report.get("one_in", 1)
+    return f" (statistics of 1 in {one_in:,} documents)" if one_in > 1 else ""
+
+
+def _counts(report: Mapping[str, Any], step: int) -> tuple[int, int]:
+    """Documents and bytes of all sources at the first or last step, every document counted."""
+    steps = report["steps"]
+    name = steps[step]["step"] if steps else ""
+    own = [count for count in steps if count["step"] == name]
+    return sum(count["documents"] for count in own), sum(count["num_bytes"] for count in own)
+
+
+def _total(report: Mapping[str, Any], step: int) -> str:
+    documents, num_bytes = _counts(report, step)
+    return f"{documents:,} documents · {data_analysis.megabytes(num_bytes)}"
+
+
+def _shop_cards(
+    report: Mapping[str, Any], shown: Mapping[str, Any], num_findings: int
+) -> list[tuple[str, str, str]]:
+    documents, num_bytes = _counts(report, -1)
+    left = "left after cleaning"
+    own = [
+        ("Documents", f"{documents:,}", left),
+        ("Size", data_analysis.megabytes(num_bytes), left),
+    ]
+    return own + _cards(shown, num_findings)[len(own) :]
 
 
 def _steps(report: Mapping[str, Any]) -> Html:

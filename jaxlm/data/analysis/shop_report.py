@@ -135,6 +135,7 @@ class ShopReport:
       normalisation: Documents changed by source and switch.
       before: `Analysis.result()` of what was read.
       after: `Analysis.result()` of what is left.
+      one_in: Both are of one in so many documents, the same ones where they are left.
       settings: The configuration.
       versions: Versions of the software and of Unicode.
     """
@@ -151,6 +152,7 @@ class ShopReport:
     normalisation: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
+    one_in: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
 

@@ -45,7 +45,9 @@ def make_report(prepared: Prepared, engine: Engine, progress: Progress) -> ShopR
     records = prepared.texts.records()
     bad = [BadRecord(**entry) for record in records for entry in record["bad"]]
     found = _leaks(prepared, texts)
-    before, after = _analyses(prepared, engine, progress)
+    total = sum(record["bytes"] for record in records)
+    one_in = max(1, -(-total // _ANALYSED_BYTES))
+    before, after = _analyses(prepared, one_in, engine, progress)
     return ShopReport(
         title=prepared.config.name,
         steps=_steps(prepared, texts),
@@ -59,6 +61,7 @@ def make_report(prepared: Prepared, engine: Engine, progress: Progress) -> ShopR
         normalisation=_by_source(prepared, "normalised"),
         before=before,
         after=after,
+        one_in=one_in,
         settings=asdict(prepared.config),
         versions=versions(),
     )
@@ -310,15 +313,14 @@ class _Analyse:
 
 
 def _analyses(
-    prepared: Prepared, engine: Engine, progress: Progress
+    prepared: Prepared, one_in: int, engine: Engine, progress: Progress
 ) -> tuple[dict[str, object], ...]:
     """Statistics of what was read and of what is left, beside each other."""
     names = tuple(prepared.config.sources[unit.source].name for unit in prepared.units)
-    total = sum(record["bytes"] for record in prepared.texts.records())
     work = _Analyse(
         stages=(prepared.texts, prepared.clean),
         sources=names,
-        every=-(-total // _ANALYSED_BYTES) or 1,
+        every=one_in,
         starts=prepared.starts,
     )
     results = {}
