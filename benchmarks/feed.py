@@ -19,14 +19,13 @@ import numpy as np
 
 from benchmarks import tables
 from benchmarks.timing import Load
+from jaxlm.data.config import DataConfig
 from jaxlm.data.loader import make_loader
 from jaxlm.data.packing import pack
-from jaxlm.data.permutation import fold
-from jaxlm.data.segmentation import draw_epoch
+from jaxlm.data.segmentation import make_redraw
 from jaxlm.data.store import StoreWriter, TokenStore
 from jaxlm.data.stream import Batch, Stream
 from jaxlm.data.tables import Packing
-from jaxlm.tokenizers.base import SubwordSampling
 
 MEAN_LENGTH = 900
 SIGMA = 1.0
@@ -134,15 +133,14 @@ def _batches(
 
 def measure_drawing(store: TokenStore, alpha: float) -> str:
     """A line on the cost of segmenting one epoch of a store anew."""
-    sampling = SubwordSampling(alpha=alpha)
     num_documents = num_tokens = 0
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
+        data = DataConfig(subword_alpha=alpha, store_dir=folder)
+        draw = make_redraw(data, [store], seed=0)
+        assert draw is not None
         for number, source in enumerate(store.split("train")):
-            identity, key = {"source": number}, fold(0, number)
-            drawn = draw_epoch(
-                source, store.tokenizer, sampling, key=key, identity=identity, folder=Path(folder)
-            )
+            drawn = draw(number, 0)
             num_documents += len(source.offsets) - 1
             num_tokens += len(drawn.tokens)
     seconds = time.perf_counter() - began
