@@ -1,7 +1,6 @@
 """Byte-pair encoding of words as subword-nmt defines it, as a `Tokenizer`."""
 
 import hashlib
-import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +24,7 @@ from jaxlm.tokenizers.bpe_apply import (
 )
 from jaxlm.tokenizers.bpe_segment import SEPARATOR, parse_symbol
 from jaxlm.tokenizers.bpe_statistics import choose_characters, count_words
+from jaxlm.tokenizers.saved import canonical, check_kind
 from jaxlm.tokenizers.vocabulary import encode_around
 
 TYPE = "subword_nmt"
@@ -151,12 +151,7 @@ class SubwordNmtTokenizer(Tokenizer):
         Raises:
           UserError: It is not a subword-nmt tokenizer of this version.
         """
-        if data.get("type") != TYPE or data.get("version") != VERSION:
-            raise UserError(
-                f"not a tokenizer of type {TYPE!r}, version {VERSION}, but of type "
-                f"{data.get('type')!r}, version {data.get('version')!r}",
-                ExitCode.UNUSABLE,
-            )
+        check_kind(data, TYPE, VERSION)
         merges, symbols = data.get("merges"), data.get("symbols")
         if not (_is_merges(merges) and _is_strings(symbols)):
             raise UserError(
@@ -216,13 +211,11 @@ class SubwordNmtTokenizer(Tokenizer):
         Path(path).write_text(self._json() + "\n", encoding="utf-8")
 
     def _json(self) -> str:
-        data = {
-            "type": TYPE,
-            "version": VERSION,
+        content = {
             "merges": self._merges,
             "symbols": self._symbols[_FIRST_SYMBOL:],
         }
-        return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return canonical(TYPE, VERSION, content)
 
     def _encode_word(self, word: str) -> list[int]:
         if self._order_matters(word):

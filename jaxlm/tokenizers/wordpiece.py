@@ -1,7 +1,6 @@
 """WordPiece: each word as the longest pieces of a vocabulary, from left to right."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -15,6 +14,7 @@ from tokenizers import models, normalizers, pre_tokenizers
 from jaxlm.errors import ExitCode, UserError
 from jaxlm.tokenizers.base import SubwordSampling, Tokenizer
 from jaxlm.tokenizers.bpe_statistics import choose_characters
+from jaxlm.tokenizers.saved import canonical, check_kind
 from jaxlm.tokenizers.vocabulary import encode_around
 from jaxlm.tokenizers.wordpiece_training import (
     Learner,
@@ -200,12 +200,7 @@ class WordPieceTokenizer(Tokenizer):
         Raises:
           UserError: It is not a WordPiece tokenizer of this version.
         """
-        if data.get("type") != TYPE or data.get("version") != VERSION:
-            raise UserError(
-                f"not a tokenizer of type {TYPE!r}, version {VERSION}, but of type "
-                f"{data.get('type')!r}, version {data.get('version')!r}",
-                ExitCode.UNUSABLE,
-            )
+        check_kind(data, TYPE, VERSION)
         pieces, splitting = data.get("pieces"), data.get("splitting")
         if not (_is_pieces(pieces) and _is_splitting(splitting)):
             raise UserError(
@@ -273,13 +268,11 @@ class WordPieceTokenizer(Tokenizer):
         Path(path).write_text(self._json() + "\n", encoding="utf-8")
 
     def _json(self) -> str:
-        data = {
-            "type": TYPE,
-            "version": VERSION,
+        content = {
             "pieces": self._pieces,
             "splitting": asdict(self._splitting),
         }
-        return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return canonical(TYPE, VERSION, content)
 
     def _text(self, piece: str) -> str:
         if self._splitting.word_start == "_":

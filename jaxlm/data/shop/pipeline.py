@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from jaxlm.data.dedup import lines as repeated
 from jaxlm.data.dedup import substrings
@@ -233,7 +232,7 @@ class Shop:
     ) -> None:
         for part, unit in enumerate(units):
             source = self._config.sources[unit.source]
-            values = pq.read_table(measures.path(part))
+            values = measures.table(part)
             reasons = judgement.reasons(values, judgement.source_rules(self._config, source))
             for reason, mask in reasons.items():
                 judged.drop(np.flatnonzero(mask) + starts[part], reason)

@@ -80,8 +80,8 @@ class Results:
         with pq.ParquetWriter(path, schema) as writer:
             for part, unit in enumerate(prepared.units):
                 start, end = prepared.starts[part : part + 2]
-                ids = pq.read_table(prepared.texts.path(part), columns=["id"])["id"]
-                left = pq.read_table(prepared.clean.path(part), columns=["number"])["number"]
+                ids = prepared.texts.table(part, ["id"])["id"]
+                left = prepared.clean.table(part, ["number"])["number"]
                 table = prepared.judgement.table(start, end)
                 # What was kept may have lost all its text to repeated lines and passages.
                 emptied = pc.and_(

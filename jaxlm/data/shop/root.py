@@ -59,7 +59,8 @@ _RANGES = {
 def validate(config: PrepareConfig, num_devices: int | None) -> list[Problem]:
     """Finds every value that is out of range and every combination that cannot be."""
     del num_devices
-    return [*_range_problems(config), *_source_problems(config), *_combination_problems(config)]
+    problems = (_range_problems, _source_problems, _unused_problems, _combination_problems)
+    return [problem for find in problems for problem in find(config)]
 
 
 def _range_problems(config: PrepareConfig) -> Iterator[Problem]:
@@ -86,6 +87,18 @@ def _source_problems(config: PrepareConfig) -> Iterator[Problem]:
                     expected=f"sections of filters: {', '.join(sets)}",
                     nearest=tuple(nearest(name, sets)),
                 )
+
+
+def _unused_problems(config: PrepareConfig) -> Iterator[Problem]:
+    """Settings that were given but that nothing would use."""
+    named = {name for source in config.sources for name in source.rules}
+    for path, needed in (("quality", "quality"), ("perplexity", "perplexity"), ("c4_lines", "c4")):
+        if get(config, f"filters.{path}") is not None and needed not in named:
+            text = f"a source whose rules name {needed}; as it is, nothing would use the setting"
+            yield _problem(config, (f"filters.{path}",), text)
+    if config.tokens.weights and not config.tokens.make:
+        text = "weights of a token store only where tokens.make=true"
+        yield _problem(config, ("tokens.weights", "tokens.make"), text)
 
 
 def _combination_problems(config: PrepareConfig) -> Iterator[Problem]:

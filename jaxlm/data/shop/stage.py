@@ -78,14 +78,35 @@ class Stage:
 
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Reads the parts in order, whole."""
-        for path in self.paths():
-            yield pq.read_table(path, columns=columns)
+        for part in range(self.num_parts):
+            yield self.table(part, columns)
+
+    def table(self, part: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """Reads a part, whole."""
+        with self._damage(part):
+            return pq.read_table(self.path(part), columns=columns)
 
     def batches(self, part: int, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Reads a part in small tables."""
-        with pq.ParquetFile(self.path(part)) as file:
+        with self._damage(part):
+            file = pq.ParquetFile(self.path(part))
+        with file:
             for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns=columns)
+                with self._damage(part):
+                    table = file.read_row_group(group, columns=columns)
+                yield table
+
+    @contextmanager
+    def _damage(self, part: int) -> Iterator[None]:
+        """Forgets a part that cannot be read, so that the next run makes it again."""
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            self._record_path(part).unlink(missing_ok=True)
+            raise UserError(
+                f"{self.path(part)} is damaged: {error}. Start again: it will be made anew",
+                ExitCode.RESTART,
+            ) from error
 
     @contextmanager
     def write(self, part: int, schema: pa.Schema, record: Record) -> Iterator["PartWriter"]:
@@ -96,17 +117,19 @@ class Stage:
           schema: Columns.
           record: What is counted; may be filled until the block ends.
         """
-        with _storage_faults(self.directory):
+        temporary = self.path(part).with_suffix(f".{os.getpid()}.tmp")
+        with storage_faults(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
-            temporary = self.path(part).with_suffix(f".{os.getpid()}.tmp")
-            try:
-                with pq.ParquetWriter(temporary, schema, compression=_COMPRESSION) as writer:
-                    yield PartWriter(writer, schema)
+            writer = pq.ParquetWriter(temporary, schema, compression=_COMPRESSION)
+        try:
+            with writer:
+                yield PartWriter(writer, schema, self.directory)
+            with storage_faults(self.directory):
                 size = _durable(temporary)
                 os.replace(temporary, self.path(part))
-            finally:
-                temporary.unlink(missing_ok=True)
-            write_durably(self._record_path(part), json.dumps({"bytes": size, "record": record}))
+        finally:
+            temporary.unlink(missing_ok=True)
+        write_durably(self._record_path(part), json.dumps({"bytes": size, "record": record}))
 
     def _record_path(self, part: int) -> Path:
         return self.path(part).with_suffix(".json")
@@ -122,14 +145,16 @@ class Stage:
 class PartWriter:
     """Appends tables to a part."""
 
-    def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema) -> None:
+    def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema, directory: Path) -> None:
         self._writer = writer
         self._schema = schema
+        self._directory = directory
 
     def add(self, table: pa.Table) -> None:
         """Appends a table, whose columns are put into the schema's order."""
         columns = table.select(self._schema.names).cast(self._schema)
-        self._writer.write_table(columns, row_group_size=_ROWS)
+        with storage_faults(self._directory):
+            self._writer.write_table(columns, row_group_size=_ROWS)
 
 
 def digest(content: Any) -> str:
@@ -149,9 +174,10 @@ def table_digest(table: pa.Table) -> str:
 def write_durably(path: Path, text: str) -> None:
     """Replaces a small file in one step."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, "utf-8")
-    _durable(temporary)
-    os.replace(temporary, path)
+    with storage_faults(path.parent):
+        temporary.write_text(text, "utf-8")
+        _durable(temporary)
+        os.replace(temporary, path)
 
 
 def _durable(path: Path) -> int:
@@ -162,7 +188,8 @@ def _durable(path: Path) -> int:
 
 
 @contextmanager
-def _storage_faults(directory: Path) -> Iterator[None]:
+def storage_faults(directory: Path) -> Iterator[None]:
+    """Turns a failed write into an error that names the place."""
     try:
         yield
     except OSError as error:

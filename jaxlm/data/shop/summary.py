@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from jaxlm.data.analysis.analysis import Analysis
 from jaxlm.data.analysis.histogram import Histogram
@@ -77,7 +76,7 @@ class _Texts:
 
     def __init__(self, prepared: Prepared) -> None:
         self._prepared = prepared
-        parts = [pq.read_table(path, columns=["bytes"]) for path in prepared.measures.paths()]
+        parts = list(prepared.measures.tables(["bytes"]))
         self.sizes = np.concatenate([part["bytes"].to_numpy() for part in parts]).astype(np.int64)
         counts = np.diff(prepared.starts)
         self.sources = np.repeat([unit.source for unit in prepared.units], counts)
@@ -175,7 +174,7 @@ def _rules(prepared: Prepared, texts: _Texts) -> list[RuleReport]:
     for part, unit in enumerate(prepared.units):
         source = prepared.config.sources[unit.source]
         rules = judgement.source_rules(prepared.config, source)
-        values = pq.read_table(prepared.measures.path(part))
+        values = prepared.measures.table(part)
         masks = failures(values, rules)
         num_failed = np.sum(list(masks.values()), axis=0) if masks else 0
         codes = prepared.judgement.codes[prepared.starts[part] : prepared.starts[part + 1]]

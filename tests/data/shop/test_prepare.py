@@ -113,10 +113,12 @@ def test_from_raw_files_to_a_store_a_report_and_nothing_to_do(folder):
         ("substrings.gram=200", "gram below length"),
         ("engine=spark", "expected local, ray"),
         ("tokens.weights=1", "2 weights"),
+        ("tokens.make=false tokens.weights=1,1", "only where tokens.make=true"),
+        ("sources.0.path=", "one file pattern or more"),
     ],
 )
 def test_wrong_settings_are_told(folder, argument, message):
-    code, output = prepare(folder, argument)
+    code, output = prepare(folder, *argument.split())
     assert code == ExitCode.USAGE, output
     assert message in output and "Traceback" not in output
 

@@ -73,3 +73,22 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     ):
         pass
     assert caught.value.exit_code == ExitCode.STORAGE
+
+
+def test_what_goes_wrong_beside_the_writing_is_not_called_a_failed_write(tmp_path):
+    with pytest.raises(FileNotFoundError), stage(tmp_path).write(0, SCHEMA, {}):
+        (tmp_path / "absent").read_bytes()
+
+
+def test_a_part_that_cannot_be_read_is_made_again(tmp_path):
+    target = stage(tmp_path)
+    write(target, 0, ["a"])
+    write(target, 1, ["b"])
+    content = bytearray(target.path(0).read_bytes())
+    content[: len(content) // 2] = bytes(len(content) // 2)
+    target.path(0).write_bytes(content)
+    assert target.missing() == []
+    with pytest.raises(UserError, match="is damaged") as caught:
+        list(target.batches(0))
+    assert caught.value.exit_code == ExitCode.RESTART
+    assert target.missing() == [0]
