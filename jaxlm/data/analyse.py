@@ -71,7 +71,7 @@ def analyse(
     Raises:
       UserError: A path names no documents, or a file is damaged as a whole.
     """
-    sources = find_sources(DataConfig(path=tuple(paths), text_field=text_field))
+    sources = find_sources(DataConfig(path=tuple(paths), text_field=text_field), "PATH")
     if num_workers == 1 or len(sources) == 1:
         return _merged(map(analyse_source, sources))
     with ProcessPoolExecutor(num_workers, mp_context=get_context("spawn")) as pool:

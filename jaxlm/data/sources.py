@@ -49,8 +49,12 @@ class TextSource:
     read: Callable[[], Iterator[Record]]
 
 
-def find_sources(config: DataConfig) -> tuple[TextSource, ...]:
+def find_sources(config: DataConfig, setting: str = "data.path") -> tuple[TextSource, ...]:
     """Finds the sources that `data.path` names, reading none of the text.
+
+    Args:
+      config: The settings.
+      setting: What a user calls the paths, for messages.
 
     Raises:
       UserError: An entry matches no file or an unsupported one, two sources share a file or a
@@ -61,7 +65,9 @@ def find_sources(config: DataConfig) -> tuple[TextSource, ...]:
         if entry == EMBEDDED:
             sources += _embedded_sources()
         else:
-            sources.append(_file_source(entry, config, {source.name for source in sources}))
+            sources.append(
+                _file_source(entry, config, {source.name for source in sources}, setting)
+            )
     if not sources:
         raise UserError("data.path is empty; give a glob of text files, or `stdlib`")
     _check_names(sources)
@@ -101,9 +107,9 @@ def _read_embedded(field: str) -> Iterator[Document]:
             yield Document(id=module.name, text=text, source=field)
 
 
-def _file_source(entry: str, config: DataConfig, taken: set[str]) -> TextSource:
+def _file_source(entry: str, config: DataConfig, taken: set[str], setting: str) -> TextSource:
     name, pattern = _split_name(entry)
-    listing = list_files(pattern)
+    listing = list_files(pattern, setting=setting)
     name = name or _free_name(listing, taken)
     options = ReadOptions(text_field=config.text_field)
     return TextSource(

@@ -20,7 +20,7 @@ def read_texts(path: Path, *, text_field: str = "text", least: int = 1) -> list[
       UserError: There is no such file, one cannot be read, or there are too few texts.
     """
     texts: list[str] = []
-    for source in find_sources(DataConfig(path=(str(path),), text_field=text_field)):
+    for source in find_sources(DataConfig(path=(str(path),), text_field=text_field), "PATH"):
         for record in source.read():
             if isinstance(record, BadDocument):
                 raise UserError(f"{record}; mend the file or take it out", ExitCode.UNUSABLE)

@@ -58,7 +58,7 @@ class PerplexityConfig(RuleSet):
       most_bits: Most bits per character; like prose has about 2, code and other languages above 5.
     """
 
-    model: str
+    model: str = ""
     least_bits: float = 0.0
     most_bits: float = 4.0
 

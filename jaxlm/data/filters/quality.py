@@ -73,7 +73,7 @@ class QualityConfig(RuleSet):
       least_score: Smallest score, from 0 to 1; 0.5 is where the classes balance.
     """
 
-    model: str
+    model: str = ""
     least_score: float = 0.5
 
     def rules(self) -> tuple[Rule, ...]:

@@ -96,6 +96,9 @@ def _unused_problems(config: PrepareConfig) -> Iterator[Problem]:
         if get(config, f"filters.{path}") is not None and needed not in named:
             text = f"a source whose rules name {needed}; as it is, nothing would use the setting"
             yield _problem(config, (f"filters.{path}",), text)
+    for path in ("filters.quality.model", "filters.perplexity.model"):
+        if get(config, path) == "":
+            yield _problem(config, (path,), "the file of a trained model")
     if config.tokens.weights and not config.tokens.make:
         text = "weights of a token store only where tokens.make=true"
         yield _problem(config, ("tokens.weights", "tokens.make"), text)

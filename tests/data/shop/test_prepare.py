@@ -115,6 +115,8 @@ def test_from_raw_files_to_a_store_a_report_and_nothing_to_do(folder):
         ("tokens.weights=1", "2 weights"),
         ("tokens.make=false tokens.weights=1,1", "only where tokens.make=true"),
         ("sources.0.path=", "one file pattern or more"),
+        ("filters.quality.least_score=0.3", "the file of a trained model"),
+        ("filters.perplexity.model=x.npz", "a source whose rules name perplexity"),
     ],
 )
 def test_wrong_settings_are_told(folder, argument, message):
